@@ -1,0 +1,72 @@
+package deja
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Assistant is a chat assistant: what it is told, the model that speaks for
+// it, and the data that it may look into.
+type Assistant struct {
+	ID        string    `json:"id"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// Version is 1 at creation and rises by one with every update, in the same
+	// write. DataVersion does the same for changes of the data sources only,
+	// so that a new name does not void the schema.
+	Version     int64 `json:"version"`
+	DataVersion int64 `json:"data_version"`
+
+	Name            string            `json:"name,omitempty"`
+	Description     string            `json:"description,omitempty"`
+	Instructions    string            `json:"instructions,omitempty"`
+	Model           string            `json:"model"`
+	Tools           []Tool            `json:"tools,omitempty"`
+	ToolResources   json.RawMessage   `json:"tool_resources,omitempty"`
+	Metadata        map[string]string `json:"metadata,omitempty"`
+	Temperature     *float64          `json:"temperature,omitempty"`
+	TopP            *float64          `json:"top_p,omitempty"`
+	ResponseFormat  json.RawMessage   `json:"response_format,omitempty"`
+	ReasoningEffort string            `json:"reasoning_effort,omitempty"`
+
+	// Sharing decides who may be given an answer that was made for another.
+	Sharing Sharing `json:"sharing,omitempty"`
+
+	// Sources lists the data sources without their schemas, in the order in
+	// which they were attached.
+	Sources []SourceRef `json:"sources,omitempty"`
+}
+
+// Sharing is an assistant's policy for cached answers.
+type Sharing string
+
+// The policies. The empty one means ShareThread.
+const (
+	ShareOff       Sharing = "off"       // answers are not cached
+	ShareThread    Sharing = "thread"    // an answer serves its own thread only
+	ShareAssistant Sharing = "assistant" // an answer serves every thread of the assistant
+)
+
+// SourceRef is what an assistant knows about one of its data sources.
+type SourceRef struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// Tool is something that the model may call. Function tools are executed by
+// the caller; deja adds its own query_data when there is data. Tools of other
+// types are kept as they were sent.
+type Tool struct {
+	Type     string          `json:"type"`
+	Function *Function       `json:"function,omitempty"`
+	Raw      json.RawMessage `json:"raw,omitempty"` // the whole tool as sent, for types other than function
+}
+
+// Function describes a function tool.
+type Function struct {
+	Name        string          `json:"name"`
+	Description string          `json:"description,omitempty"`
+	Parameters  json.RawMessage `json:"parameters,omitempty"`
+	Strict      *bool           `json:"strict,omitempty"`
+}

@@ -1,0 +1,38 @@
+package deja
+
+import (
+	"context"
+	"sync/atomic"
+)
+
+// QueryCount counts the store queries made under a context, exactly: stores
+// add to it, see [CountQueries].
+type QueryCount struct {
+	Reads  atomic.Int64
+	Writes atomic.Int64
+	parent *QueryCount
+}
+
+type queryCountKey struct{}
+
+// CountQueries gives a context under which stores count their queries. Counts
+// go to the counters of outer contexts as well.
+func CountQueries(ctx context.Context) (context.Context, *QueryCount) {
+	outer, _ := ctx.Value(queryCountKey{}).(*QueryCount)
+	c := &QueryCount{parent: outer}
+	return context.WithValue(ctx, queryCountKey{}, c), c
+}
+
+// CountRead is called by stores, once per query that reads.
+func CountRead(ctx context.Context) {
+	for c, _ := ctx.Value(queryCountKey{}).(*QueryCount); c != nil; c = c.parent {
+		c.Reads.Add(1)
+	}
+}
+
+// CountWrite is called by stores, once per query that writes.
+func CountWrite(ctx context.Context) {
+	for c, _ := ctx.Value(queryCountKey{}).(*QueryCount); c != nil; c = c.parent {
+		c.Writes.Add(1)
+	}
+}

@@ -1,0 +1,151 @@
+package deja
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// Store keeps everything that must not be lost. There are two: internal/sqlite
+// and internal/mongo; internal/storetest holds both to this contract.
+//
+// Every method is safe for concurrent use, returns errors with a [Code]
+// (CodeNotFound, CodeConflict, CodeActiveRun, CodeUnavailable, ...), and when
+// a writing method returns nil, the write survives a kill -9 of the process.
+// Values passed in and handed out are the caller's own: a store keeps no
+// pointer to them. Times are kept to the millisecond, in UTC.
+type Store interface {
+	// CreateAssistant stores a new assistant; it sets Version and DataVersion
+	// to 1 on a.
+	CreateAssistant(ctx context.Context, a *Assistant) error
+	Assistant(ctx context.Context, id string) (*Assistant, error)
+	// Assistants lists by creation, see Page.
+	Assistants(ctx context.Context, p Page) (Listing[Assistant], error)
+	// UpdateAssistant replaces everything but Sources, DataVersion and
+	// CreatedAt, if the stored version is a.Version, and raises a.Version by
+	// one; else CodeConflict. Use EditAssistant to retry.
+	UpdateAssistant(ctx context.Context, a *Assistant) error
+	// DeleteAssistant deletes the assistant with its data sources and rows.
+	DeleteAssistant(ctx context.Context, id string) error
+
+	// ImportRows stores the rows of a table that no source shows yet, and
+	// gives their number. On an error, of the store or of the sequence, no
+	// row stays. The store holds a bounded number of rows in memory.
+	ImportRows(ctx context.Context, t Table, rows iter.Seq2[Row, error]) (int64, error)
+	// AttachSource makes a source with imported tables part of its assistant,
+	// raising Version and DataVersion in the same update that lists it: all
+	// of it is visible, or nothing. CodeConflict when the assistant already
+	// has a source of that name. It gives the assistant as updated.
+	AttachSource(ctx context.Context, s *DataSource) (*Assistant, error)
+	// DetachSource removes a source from its assistant the same way, then
+	// its rows.
+	DetachSource(ctx context.Context, assistantID, sourceID string) (*Assistant, error)
+	// Sources gives the attached sources of an assistant with their schemas,
+	// in order of attachment, and the DataVersion that they stand for.
+	Sources(ctx context.Context, assistantID string) ([]DataSource, int64, error)
+	// DropRows removes imported rows of tables that were never attached.
+	DropRows(ctx context.Context, tableIDs ...string) error
+	// QueryRows executes a query on a table's rows.
+	QueryRows(ctx context.Context, q Query) (*QueryResult, error)
+
+	CreateThread(ctx context.Context, t *Thread) error // sets Version to 1
+	Thread(ctx context.Context, id string) (*Thread, error)
+	// UpdateThread replaces Metadata and ToolResources if the stored version
+	// is t.Version, and raises t.Version by one; else CodeConflict.
+	// Appending messages and claiming runs do not change Version.
+	UpdateThread(ctx context.Context, t *Thread) error
+	// DeleteThread deletes the thread with its messages and runs.
+	DeleteThread(ctx context.Context, id string) error
+
+	// AppendMessages appends to one thread, in order, and sets Seq on each
+	// message. A message whose ID is in the thread already is not appended
+	// again: its Seq is set to the stored one, so a retry is safe. It gives
+	// the thread's Seq after the append.
+	AppendMessages(ctx context.Context, threadID string, ms ...*Message) (int64, error)
+	Message(ctx context.Context, threadID, id string) (*Message, error)
+	// Messages lists by Seq, see Page; runID filters when not empty.
+	Messages(ctx context.Context, threadID, runID string, p Page) (Listing[Message], error)
+	// UpdateMessage replaces Metadata if the stored version is m.Version, and
+	// raises m.Version by one; else CodeConflict.
+	UpdateMessage(ctx context.Context, m *Message) error
+	DeleteMessage(ctx context.Context, threadID, id string) error
+	// ThreadContext gives the last limit messages, oldest first.
+	ThreadContext(ctx context.Context, threadID string, limit int) (*ThreadContext, error)
+
+	// CreateRun claims the thread for the run until r.ExpiresAt and stores
+	// the run, setting r.Version to 1. CodeActiveRun when another run holds
+	// the thread at now. A non-terminal run of that id that exists already is
+	// a CodeConflict. It gives the thread as claimed, so its Seq tells
+	// whether a cached context is current.
+	CreateRun(ctx context.Context, r *Run, now time.Time) (*Thread, error)
+	Run(ctx context.Context, threadID, id string) (*Run, error)
+	// Runs lists by creation, see Page.
+	Runs(ctx context.Context, threadID string, p Page) (Listing[Run], error)
+	// UpdateRun replaces the run if the stored version is r.Version, and
+	// raises r.Version by one; else CodeConflict. A terminal status frees the
+	// thread. The state of a terminal run cannot change any more:
+	// an update of one with another status is CodeInvalid.
+	UpdateRun(ctx context.Context, r *Run) error
+
+	// Ping reports whether the store answers.
+	Ping(ctx context.Context) error
+	// Name is "sqlite" or "mongodb".
+	Name() string
+	// Close waits for what is under way and is idempotent.
+	Close() error
+}
+
+// Page selects part of a listing, the way the OpenAI API does.
+type Page struct {
+	Limit  int    // 1 to 100
+	Asc    bool   // oldest first; the default is newest first
+	After  string // an id: what follows it in the listing's order
+	Before string // an id: what precedes it; the items nearest to it, in the listing's order
+}
+
+// Listing is one page. HasMore says whether the listing goes on in the
+// direction of the page.
+type Listing[T any] struct {
+	Data    []T
+	HasMore bool
+}
+
+// EditAssistant reads an assistant, applies edit, and writes it, again from
+// the start when somebody else wrote in between. An error of edit ends it.
+func EditAssistant(ctx context.Context, s Store, id string, edit func(*Assistant) error) (*Assistant, error) {
+	return edited(ctx, func() (*Assistant, error) { return s.Assistant(ctx, id) }, edit, s.UpdateAssistant)
+}
+
+// EditThread does for a thread what EditAssistant does for an assistant.
+func EditThread(ctx context.Context, s Store, id string, edit func(*Thread) error) (*Thread, error) {
+	return edited(ctx, func() (*Thread, error) { return s.Thread(ctx, id) }, edit, s.UpdateThread)
+}
+
+// EditMessage does for a message what EditAssistant does for an assistant.
+func EditMessage(ctx context.Context, s Store, threadID, id string, edit func(*Message) error) (*Message, error) {
+	return edited(ctx, func() (*Message, error) { return s.Message(ctx, threadID, id) }, edit, s.UpdateMessage)
+}
+
+// EditRun does for a run what EditAssistant does for an assistant.
+func EditRun(ctx context.Context, s Store, threadID, id string, edit func(*Run) error) (*Run, error) {
+	return edited(ctx, func() (*Run, error) { return s.Run(ctx, threadID, id) }, edit, s.UpdateRun)
+}
+
+func edited[T any](ctx context.Context, read func() (*T, error), edit func(*T) error, write func(context.Context, *T) error) (*T, error) {
+	for {
+		v, err := read()
+		if err != nil {
+			return nil, err
+		}
+		if err := edit(v); err != nil {
+			return nil, err
+		}
+		err = write(ctx, v)
+		if err == nil {
+			return v, nil
+		}
+		if ErrorCode(err) != CodeConflict || ctx.Err() != nil {
+			return nil, err
+		}
+	}
+}
