@@ -1,0 +1,121 @@
+// Package layers names the cached kinds of data of deja and keeps them
+// coherent with the store: assistant data, schema info, thread context and
+// message responses, each a typed layer on the cache engine, with the keys
+// and lifetimes that operators know. Every write of these kinds goes through
+// here: the store first, the caches next.
+package layers
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/dejahq/deja"
+	"github.com/dejahq/deja/cache"
+)
+
+// Names of the layers: the first part of their keys, and their labels in metrics.
+const (
+	AssistantData    = "assistant_data"
+	SchemaInfo       = "schema"
+	ThreadContext    = "thread_ctx"
+	MessageResponses = "message"
+)
+
+// Options configure Layers. Zero values take the defaults named.
+type Options struct {
+	AssistantTTL time.Duration // default 1800 s
+	SchemaTTL    time.Duration // default 3600 s
+	ContextTTL   time.Duration // default 7200 s
+	AnswerTTL    time.Duration // default 86400 s
+	AbsentTTL    time.Duration // how long an unknown id is remembered; default 10 s
+
+	// ContextMessages is how many messages of a thread the next turn sees.
+	// Default 40.
+	ContextMessages int
+
+	Logger *slog.Logger // debug logs each hit and miss; default discards
+}
+
+// Layers are the named layers over one store. Safe for concurrent use.
+type Layers struct {
+	store  deja.Store
+	engine *cache.Engine
+	o      Options
+	log    *slog.Logger
+
+	assistants *cache.Layer[*deja.Assistant]
+	schemas    *cache.Layer[*deja.Schema]
+	contexts   *cache.Layer[*deja.ThreadContext]
+	answers    *cache.Layer[*deja.Answer]
+}
+
+// New adds the layers to an engine.
+func New(engine *cache.Engine, store deja.Store, o Options) (*Layers, error) {
+	if engine == nil || store == nil {
+		return nil, errors.New("layers: an engine and a store are needed")
+	}
+	setDefault(&o.AssistantTTL, 30*time.Minute)
+	setDefault(&o.SchemaTTL, time.Hour)
+	setDefault(&o.ContextTTL, 2*time.Hour)
+	setDefault(&o.AnswerTTL, 24*time.Hour)
+	setDefault(&o.AbsentTTL, 10*time.Second)
+	if o.ContextMessages <= 0 {
+		o.ContextMessages = 40
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	l := &Layers{store: store, engine: engine, o: o, log: o.Logger}
+	var errs [4]error
+	l.assistants, errs[0] = cache.NewLayer(engine, cache.LayerOptions[*deja.Assistant]{
+		Name: AssistantData, Version: 1, TTL: o.AssistantTTL, NegativeTTL: o.AbsentTTL,
+	})
+	l.schemas, errs[1] = cache.NewLayer(engine, cache.LayerOptions[*deja.Schema]{
+		Name: SchemaInfo, Version: 1, TTL: o.SchemaTTL, NegativeTTL: o.AbsentTTL,
+	})
+	l.contexts, errs[2] = cache.NewLayer(engine, cache.LayerOptions[*deja.ThreadContext]{
+		Name: ThreadContext, Version: 1, TTL: o.ContextTTL,
+	})
+	l.answers, errs[3] = cache.NewLayer(engine, cache.LayerOptions[*deja.Answer]{
+		Name: MessageResponses, Version: 1, TTL: o.AnswerTTL,
+	})
+	return l, errors.Join(errs[:]...)
+}
+
+func setDefault(d *time.Duration, v time.Duration) {
+	if *d <= 0 {
+		*d = v
+	}
+}
+
+// Engine gives the engine that the layers are on.
+func (l *Layers) Engine() *cache.Engine { return l.engine }
+
+// Store gives the store behind the layers, for what is not cached.
+func (l *Layers) Store() deja.Store { return l.store }
+
+// Assistant gives an assistant from the cache or the store. It is shared:
+// read-only.
+func (l *Layers) Assistant(ctx context.Context, id string) (*deja.Assistant, error) {
+	if !deja.ValidID(deja.AssistantPrefix, id) {
+		return nil, noAssistant(id)
+	}
+	a, err := lookup(ctx, l, l.assistants, AssistantData, id, func(ctx context.Context, f *cache.Fill) (*deja.Assistant, error) {
+		a, err := l.store.Assistant(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		f.Version = a.Version
+		return a, nil
+	}, cache.InGroup(assistantGroup(id)))
+	if errors.Is(err, cache.ErrNotFound) {
+		return nil, noAssistant(id)
+	}
+	return a, err
+}
+
+func noAssistant(id string) error {
+	return deja.Errorf(deja.CodeNotFound, "No assistant found with id '%s'.", id)
+}
