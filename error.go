@@ -3,6 +3,7 @@ package deja
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Code says what kind of thing went wrong. One place per protocol turns codes
@@ -32,7 +33,12 @@ type Error struct {
 	Code    Code
 	Message string // safe to show
 	Param   string // the request field at fault, if one is
-	Err     error  // the cause; never shown to clients
+
+	// RetryAfter is how long to wait before trying again, when a server or a
+	// limiter said so; 0 when nobody did.
+	RetryAfter time.Duration
+
+	Err error // the cause; never shown to clients
 }
 
 // Error gives the message with its cause, for logs.
