@@ -1,0 +1,243 @@
+package redisconn
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"time"
+
+	"crypto/tls"
+
+	"github.com/redis/rueidis"
+)
+
+// How fast a dead connection is noticed: an idle connection is pinged every
+// pingEvery, and given up when an answer takes longer than answerWithin. Their
+// sum is under the two seconds that the cache promises.
+const (
+	dialWithin   = time.Second
+	pingEvery    = 500 * time.Millisecond
+	answerWithin = time.Second
+	minBackoff   = 50 * time.Millisecond
+	maxBackoff   = time.Second
+)
+
+// ErrAway is what Ping gives while there is no connection yet.
+var ErrAway = errors.New("redis: not connected")
+
+// Hooks tell about a connection. They may run on any goroutine, and must be
+// fast.
+type Hooks struct {
+	// Invalidated turns on client tracking (RESP3, NOLOOP) and is told the
+	// keys that the server no longer vouches for; nil means all of them: a
+	// connection was lost, or the database flushed. It runs on the goroutine
+	// that reads the connection: replies behind it wait.
+	Invalidated func(keys []rueidis.RedisMessage)
+	// Up is told once the server has answered, at first and after each Down.
+	Up func(rueidis.Client)
+	// Down is told when the server stops answering.
+	Down func(error)
+}
+
+// Conn is a client of one Redis (server, sentinel group or cluster) that
+// dials in the background and again whenever the connection is lost. It is
+// safe for concurrent use.
+type Conn struct {
+	option rueidis.ClientOption
+	hooks  Hooks
+	cancel context.CancelFunc
+	done   chan struct{}
+	up     chan struct{} // closed at the first contact
+
+	mu     sync.Mutex
+	client rueidis.Client
+	alive  bool
+	err    error
+}
+
+// Open checks the options and starts dialling; it doesn't wait. An unreachable
+// server is not an error: Client says when it is there.
+func Open(o Options) (*Conn, error) { return OpenWith(o, Hooks{}) }
+
+// OpenWith is Open with hooks.
+func OpenWith(o Options, h Hooks) (*Conn, error) {
+	t, err := o.resolve()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	c := &Conn{
+		option: clientOption(o, t, h),
+		hooks:  h,
+		cancel: cancel,
+		done:   make(chan struct{}),
+		up:     make(chan struct{}),
+		err:    ErrAway,
+	}
+	go c.run(ctx)
+	return c, nil
+}
+
+func clientOption(o Options, t target, h Hooks) rueidis.ClientOption {
+	dialer := net.Dialer{Timeout: dialWithin, KeepAlive: pingEvery}
+	opt := rueidis.ClientOption{
+		InitAddress:      t.addrs,
+		Username:         t.username,
+		Password:         t.password,
+		SelectDB:         t.db,
+		TLSConfig:        t.tls,
+		ClientName:       o.Name,
+		Dialer:           dialer,
+		ConnWriteTimeout: answerWithin,
+		// One connection per server. With more, rueidis picks one at random
+		// for each command, and a key read on one connection and written on
+		// another breaks the order in which replies and pushes arrive.
+		PipelineMultiplex: -1,
+		// Measured: up to a third more throughput at many callers, nothing
+		// lost at one.
+		MaxFlushDelay: 20 * time.Microsecond,
+		// A failed read is an answer: who asked has a deadline and a source.
+		DisableRetry: true,
+		DisableCache: h.Invalidated == nil,
+		ClusterOption: rueidis.ClusterOption{
+			ShardsRefreshInterval: 5 * time.Second,
+		},
+	}
+	if t.network == "unix" {
+		opt.DialCtxFn = func(ctx context.Context, path string, d *net.Dialer, _ *tls.Config) (net.Conn, error) {
+			return d.DialContext(ctx, "unix", path)
+		}
+	}
+	if h.Invalidated != nil {
+		opt.OnInvalidations = h.Invalidated
+		opt.ClientTrackingOptions = []string{"NOLOOP"}
+	}
+	if o.Master != "" {
+		opt.Sentinel = rueidis.SentinelOption{
+			MasterSet:               o.Master,
+			Username:                o.SentinelUsername,
+			Password:                o.SentinelPassword,
+			Dialer:                  dialer,
+			TLSConfig:               t.tls,
+			TopologyRefreshInterval: 5 * time.Second,
+		}
+	}
+	return opt
+}
+
+// run dials until it succeeds, then pings for as long as the Conn is open.
+// The pings also make rueidis dial again after a loss, so that Up comes
+// without waiting for traffic.
+func (c *Conn) run(ctx context.Context) {
+	defer close(c.done)
+	backoff := minBackoff
+	for {
+		err := c.contact(ctx)
+		wait := pingEvery
+		if err != nil {
+			wait = backoff/2 + rand.N(backoff)
+			backoff = min(2*backoff, maxBackoff)
+		} else {
+			backoff = minBackoff
+		}
+		if ctx.Err() == nil {
+			c.report(err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (c *Conn) contact(ctx context.Context) error {
+	client, ok := c.dialled()
+	if !ok {
+		fresh, err := rueidis.NewClient(c.option)
+		if err != nil {
+			return err
+		}
+		c.mu.Lock()
+		c.client = fresh
+		c.mu.Unlock()
+		client = fresh
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	return client.Do(ctx, client.B().Ping().Build()).Error()
+}
+
+// report tells the hooks of a change.
+func (c *Conn) report(err error) {
+	c.mu.Lock()
+	was, client := c.alive, c.client
+	c.alive, c.err = err == nil, err
+	first := err == nil && !isClosed(c.up)
+	if first {
+		close(c.up)
+	}
+	c.mu.Unlock()
+	switch {
+	case err == nil && !was && c.hooks.Up != nil:
+		c.hooks.Up(client)
+	case err != nil && was && c.hooks.Down != nil:
+		c.hooks.Down(err)
+	}
+}
+
+func isClosed(ch chan struct{}) bool {
+	select {
+	case <-ch:
+		return true
+	default:
+		return false
+	}
+}
+
+func (c *Conn) dialled() (rueidis.Client, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.client, c.client != nil
+}
+
+// Client gives the client, once there has been contact, and whether the
+// server answered when it was last asked.
+func (c *Conn) Client() (rueidis.Client, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.client, c.alive
+}
+
+// Err says why the server was not reached at the last try; nil when it was.
+func (c *Conn) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// Wait waits for the first contact, or for ctx.
+func (c *Conn) Wait(ctx context.Context) error {
+	select {
+	case <-c.up:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Close hangs up and waits until nothing runs any more. It is idempotent.
+func (c *Conn) Close() error {
+	c.cancel()
+	<-c.done
+	c.mu.Lock()
+	client := c.client
+	c.client, c.alive, c.err = nil, false, rueidis.ErrClosing
+	c.mu.Unlock()
+	if client != nil {
+		client.Close()
+	}
+	return nil
+}
