@@ -6,7 +6,6 @@
 package layers
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"time"
@@ -95,27 +94,3 @@ func (l *Layers) Engine() *cache.Engine { return l.engine }
 
 // Store gives the store behind the layers, for what is not cached.
 func (l *Layers) Store() deja.Store { return l.store }
-
-// Assistant gives an assistant from the cache or the store. It is shared:
-// read-only.
-func (l *Layers) Assistant(ctx context.Context, id string) (*deja.Assistant, error) {
-	if !deja.ValidID(deja.AssistantPrefix, id) {
-		return nil, noAssistant(id)
-	}
-	a, err := lookup(ctx, l, l.assistants, AssistantData, id, func(ctx context.Context, f *cache.Fill) (*deja.Assistant, error) {
-		a, err := l.store.Assistant(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		f.Version = a.Version
-		return a, nil
-	}, cache.InGroup(assistantGroup(id)))
-	if errors.Is(err, cache.ErrNotFound) {
-		return nil, noAssistant(id)
-	}
-	return a, err
-}
-
-func noAssistant(id string) error {
-	return deja.Errorf(deja.CodeNotFound, "No assistant found with id '%s'.", id)
-}

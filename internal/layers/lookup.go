@@ -10,21 +10,31 @@ import (
 )
 
 // lookup reads through one layer, counts the queries that a load takes (they
-// are the entry's cost), and records the outcome in the request's trace.
+// are the entry's cost), and records the outcome.
 func lookup[V any](ctx context.Context, l *Layers, layer *cache.Layer[V], name, id string, load cache.Loader[V], opts ...cache.Option) (V, error) {
 	began := time.Now()
 	e, err := layer.Lookup(ctx, id, func(ctx context.Context, f *cache.Fill) (V, error) {
 		ctx, queries := deja.CountQueries(ctx)
 		v, err := load(ctx, f)
 		f.Cost = queries.Reads.Load()
-		if deja.ErrorCode(err) == deja.CodeNotFound {
+		if err != nil && deja.ErrorCode(err) == deja.CodeNotFound {
 			err = errors.Join(cache.ErrNotFound, err)
 		}
 		return v, err
 	}, opts...)
-	hit := err == nil && e.Source != cache.FromLoad
-	TraceFrom(ctx).Record(began, Span{Layer: name, Source: string(e.Source), Hit: hit, Key: layer.Key(id), Queries: e.Cost})
+	hit := e.Source != "" && e.Source != cache.FromLoad
+	l.record(ctx, began, Span{Layer: name, Source: string(e.Source), Hit: hit, Key: layer.Key(id), Queries: e.Cost})
 	return e.Value, err
+}
+
+// record puts a lookup into the request's trace and the debug log.
+func (l *Layers) record(ctx context.Context, began time.Time, s Span) {
+	TraceFrom(ctx).Record(began, s)
+	said := "cache miss"
+	if s.Hit {
+		said = "cache hit"
+	}
+	l.log.DebugContext(ctx, said, "layer", s.Layer, "source", s.Source, "key", s.Key, "elapsed", time.Since(began))
 }
 
 // assistantGroup holds everything whose truth depends on an assistant.

@@ -1,0 +1,112 @@
+package layers
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/dejahq/deja"
+	"github.com/dejahq/deja/cache"
+)
+
+// AnswerKey names a cached answer: whose it is, and the hash of everything
+// that it depends on.
+type AnswerKey struct {
+	AssistantID string
+	Scope       string // a thread id, an assistant id, or what stands for a client's stateless conversations
+	Hash        string
+}
+
+func (k AnswerKey) id() string { return k.Scope + ":" + k.Hash }
+
+// groups are the two ways in which an answer is invalidated: with its
+// assistant, and with the thread that it belongs to.
+func (k AnswerKey) groups() cache.Option {
+	if k.Scope == k.AssistantID {
+		return cache.InGroup(assistantGroup(k.AssistantID))
+	}
+	return cache.InGroup(assistantGroup(k.AssistantID), threadGroup(k.Scope))
+}
+
+// AnswerKeyName gives the whole Redis key of an answer.
+func (l *Layers) AnswerKeyName(k AnswerKey) string { return l.answers.Key(k.id()) }
+
+// FoundAnswer is a cached answer. Its Answer is shared: read-only.
+type FoundAnswer struct {
+	Answer *deja.Answer
+	Age    time.Duration
+}
+
+// AnswerLease is the right to store an answer, from the moment of the miss.
+type AnswerLease struct {
+	lease *cache.Lease[*deja.Answer]
+}
+
+// ClaimAnswer gives a cached answer, or the right to store one. maxAge (0:
+// any) makes older answers misses; refresh skips the lookup.
+func (l *Layers) ClaimAnswer(ctx context.Context, k AnswerKey, maxAge time.Duration, refresh bool) (FoundAnswer, bool, *AnswerLease) {
+	opts := []cache.Option{k.groups()}
+	if maxAge > 0 {
+		opts = append(opts, cache.MaxAge(maxAge))
+	}
+	if refresh {
+		opts = append(opts, cache.Refresh())
+	}
+	began := time.Now()
+	e, ok, lease := l.answers.Claim(ctx, k.id(), opts...)
+	l.recordAnswer(ctx, began, k, e, ok)
+	if ok {
+		return FoundAnswer{Answer: e.Value, Age: time.Since(e.Created)}, true, nil
+	}
+	return FoundAnswer{}, false, &AnswerLease{lease: lease}
+}
+
+// PeekAnswer gives a cached answer if there is one.
+func (l *Layers) PeekAnswer(ctx context.Context, k AnswerKey, maxAge time.Duration) (FoundAnswer, bool) {
+	opts := []cache.Option{k.groups()}
+	if maxAge > 0 {
+		opts = append(opts, cache.MaxAge(maxAge))
+	}
+	began := time.Now()
+	e, ok := l.answers.Peek(ctx, k.id(), opts...)
+	l.recordAnswer(ctx, began, k, e, ok)
+	return FoundAnswer{Answer: e.Value, Age: time.Since(e.Created)}, ok
+}
+
+func (l *Layers) recordAnswer(ctx context.Context, began time.Time, k AnswerKey, e cache.Entry[*deja.Answer], ok bool) {
+	s := Span{Layer: MessageResponses, Source: string(cache.FromLoad), Key: l.AnswerKeyName(k)}
+	if ok {
+		s.Source, s.Hit, s.Queries = string(e.Source), true, e.Cost
+	}
+	l.record(ctx, began, s)
+}
+
+// Store caches a complete answer, unless something that it depends on was
+// invalidated since the claim.
+func (a *AnswerLease) Store(ctx context.Context, answer *deja.Answer) error {
+	_, err := a.lease.Fill(ctx, answer, cache.Fill{Cost: answer.Queries})
+	return err
+}
+
+// Release gives the right back; a no-op after Store and on nil.
+func (a *AnswerLease) Release(ctx context.Context) {
+	if a != nil && a.lease != nil {
+		a.lease.Release(ctx)
+	}
+}
+
+// InvalidateAssistant drops everything that is cached for an assistant:
+// data, schema and answers.
+func (l *Layers) InvalidateAssistant(ctx context.Context, id string) (cache.Receipt, error) {
+	return l.engine.InvalidateGroup(ctx, assistantGroup(id))
+}
+
+// InvalidateThread drops a thread's context and its answers.
+func (l *Layers) InvalidateThread(ctx context.Context, id string) (cache.Receipt, error) {
+	_, err := l.contexts.Invalidate(ctx, id, 0)
+	r, e := l.engine.InvalidateGroup(ctx, threadGroup(id))
+	return r, errors.Join(err, e)
+}
+
+// Clear drops everything that deja has cached, and nothing else.
+func (l *Layers) Clear(ctx context.Context) (cache.Receipt, error) { return l.engine.Clear(ctx) }
