@@ -14,6 +14,7 @@ type Code string
 const (
 	CodeInvalid      Code = "invalid"      // the request is wrong; saying it again will not help
 	CodeUnauthorized Code = "unauthorized" // no credentials, or wrong ones
+	CodeForbidden    Code = "forbidden"    // refused, whoever asks: another site's page, a host name that is not ours
 	CodeNotFound     Code = "not_found"    // there is no such thing
 	CodeConflict     Code = "conflict"     // the thing changed since it was read
 	CodeActiveRun    Code = "active_run"   // the thread is busy with another run

@@ -23,6 +23,17 @@ func CountQueries(ctx context.Context) (context.Context, *QueryCount) {
 	return context.WithValue(ctx, queryCountKey{}, c), c
 }
 
+// WithQueryCount puts an outermost counter, such as a whole process's, into a
+// context that has none: every query under the context is added to c, that of
+// work which outlives the request included. A context that counts already is
+// given back as it is.
+func WithQueryCount(ctx context.Context, c *QueryCount) context.Context {
+	if ctx.Value(queryCountKey{}) != nil {
+		return ctx
+	}
+	return context.WithValue(ctx, queryCountKey{}, c)
+}
+
 // CountRead is called by stores, once per query that reads.
 func CountRead(ctx context.Context) {
 	for c, _ := ctx.Value(queryCountKey{}).(*QueryCount); c != nil; c = c.parent {
