@@ -15,18 +15,20 @@ type Query struct {
 	Where *Condition // nil matches every row
 
 	// Columns are positions in Table.Columns; empty means all. They are not
-	// used when Aggregates are given.
+	// used when GroupBy or Aggregates are given.
 	Columns []int
 
 	// GroupBy and Aggregates turn rows into one row per distinct group, or a
 	// single row without GroupBy. The result's columns are the GroupBy
-	// columns and then the aggregates.
+	// columns and then the aggregates. GroupBy alone gives the distinct
+	// groups.
 	GroupBy    []int
 	Aggregates []Aggregate
 
 	// Sort holds positions in Table.Columns, or in the result's columns when
-	// Aggregates are given. Rows that compare equal keep the file's order;
-	// groups that compare equal are in ascending order of the group's values.
+	// GroupBy or Aggregates are given. Rows that compare equal keep the file's
+	// order; groups that compare equal are in ascending order of the group's
+	// values.
 	Sort   []SortKey
 	Limit  int // rows at most; the parser always sets it
 	Offset int
@@ -64,7 +66,9 @@ const (
 )
 
 // Aggregate is a figure over a group of rows. Nulls do not count; the sum of
-// no values is 0, other aggregates of no values are null.
+// no values is 0, other aggregates of no values are null. Counts are int64,
+// averages float64, sums, minima and maxima of the column's form. A sum of
+// integers that does not fit an int64 is CodeInvalid.
 type Aggregate struct {
 	Func   string // count, sum, avg, min, max
 	Column int    // position in Table.Columns; -1 counts rows
@@ -77,7 +81,7 @@ type SortKey struct {
 	Desc   bool
 }
 
-// QueryResult is what a Query found.
+// QueryResult is what a Query found. Columns and Rows are never nil.
 type QueryResult struct {
 	Columns []string `json:"columns"`
 	Rows    []Row    `json:"rows"`

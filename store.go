@@ -13,7 +13,13 @@ import (
 // (CodeNotFound, CodeConflict, CodeActiveRun, CodeUnavailable, ...), and when
 // a writing method returns nil, the write survives a kill -9 of the process.
 // Values passed in and handed out are the caller's own: a store keeps no
-// pointer to them. Times are kept to the millisecond, in UTC.
+// pointer to them. Times are kept to the millisecond, in UTC, and JSON as it
+// was sent, up to white space and escapes.
+//
+// An id that is not there, whatever it looks like, is CodeNotFound; creating
+// one that exists is CodeConflict. A cancelled context is CodeCancelled, one
+// past its deadline CodeUnavailable, both wrapping the context's error. After
+// Close everything is CodeUnavailable.
 type Store interface {
 	// CreateAssistant stores a new assistant; it sets Version and DataVersion
 	// to 1 on a.
@@ -30,12 +36,16 @@ type Store interface {
 
 	// ImportRows stores the rows of a table that no source shows yet, and
 	// gives their number. On an error, of the store or of the sequence, no
-	// row stays. The store holds a bounded number of rows in memory.
+	// row stays; the sequence's own error is given back, in a chain. A row
+	// that has not one value of its column's form for each column is
+	// CodeInvalid. The store holds a bounded number of rows in memory, and
+	// other writers go on meanwhile.
 	ImportRows(ctx context.Context, t Table, rows iter.Seq2[Row, error]) (int64, error)
 	// AttachSource makes a source with imported tables part of its assistant,
 	// raising Version and DataVersion in the same update that lists it: all
 	// of it is visible, or nothing. CodeConflict when the assistant already
-	// has a source of that name. It gives the assistant as updated.
+	// has a source of that name, CodeNotFound when rows of a table have not
+	// been imported. It gives the assistant as updated.
 	AttachSource(ctx context.Context, s *DataSource) (*Assistant, error)
 	// DetachSource removes a source from its assistant the same way, then
 	// its rows.
@@ -43,9 +53,11 @@ type Store interface {
 	// Sources gives the attached sources of an assistant with their schemas,
 	// in order of attachment, and the DataVersion that they stand for.
 	Sources(ctx context.Context, assistantID string) ([]DataSource, int64, error)
-	// DropRows removes imported rows of tables that were never attached.
+	// DropRows removes imported rows of tables that were never attached;
+	// tables that are not there are no error.
 	DropRows(ctx context.Context, tableIDs ...string) error
-	// QueryRows executes a query on a table's rows.
+	// QueryRows executes a query on a table's rows, CodeNotFound when there
+	// is no such table (any more): an empty result would be a wrong answer.
 	QueryRows(ctx context.Context, q Query) (*QueryResult, error)
 
 	CreateThread(ctx context.Context, t *Thread) error // sets Version to 1
@@ -57,10 +69,11 @@ type Store interface {
 	// DeleteThread deletes the thread with its messages and runs.
 	DeleteThread(ctx context.Context, id string) error
 
-	// AppendMessages appends to one thread, in order, and sets Seq on each
-	// message. A message whose ID is in the thread already is not appended
-	// again: its Seq is set to the stored one, so a retry is safe. It gives
-	// the thread's Seq after the append.
+	// AppendMessages appends to one thread, in order, and sets ThreadID, Seq
+	// and Version (1) on each message. A message whose ID is in the thread
+	// already is not appended again: its Seq and Version are set to the
+	// stored ones, so a retry is safe. It gives the thread's Seq after the
+	// append. Seqs are contiguous: deleting does not free them.
 	AppendMessages(ctx context.Context, threadID string, ms ...*Message) (int64, error)
 	Message(ctx context.Context, threadID, id string) (*Message, error)
 	// Messages lists by Seq, see Page; runID filters when not empty.
@@ -95,7 +108,10 @@ type Store interface {
 	Close() error
 }
 
-// Page selects part of a listing, the way the OpenAI API does.
+// Page selects part of a listing, the way the OpenAI API does. With both
+// After and Before it is what lies between, from After on. A Limit outside its
+// range and a cursor that is not in the listing are CodeInvalid, with Param
+// limit, after or before.
 type Page struct {
 	Limit  int    // 1 to 100
 	Asc    bool   // oldest first; the default is newest first
