@@ -1,0 +1,19 @@
+package monitor
+
+import "time"
+
+// kind is a request's relation to the cache.
+type kind uint8
+
+const (
+	hit kind = iota
+	miss
+	uncached
+	kinds
+)
+
+// endpoint counts the requests to one route, by kind: hits and misses take
+// such different times that one distribution would describe neither.
+type endpoint struct{ times [kinds]histogram }
+
+func (e *endpoint) record(k kind, d time.Duration) { e.times[k].record(d) }
