@@ -6,19 +6,137 @@ package answer
 
 import (
 	"context"
+	"errors"
 	"iter"
+	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/dejahq/deja"
+	"github.com/dejahq/deja/internal/layers"
+	"github.com/dejahq/deja/internal/monitor"
 )
 
 // Model answers requests. There are two: internal/llm and internal/localmodel.
 type Model interface {
-	// Name says what answers, for humans: "openai-compatible" or "deja-local".
+	// Name says what answers, for humans.
 	Name() string
 	// Stream yields deltas, the last of which has a FinishReason; or an error, as
 	// the last element. Ending the iteration or ctx ends the call.
 	Stream(ctx context.Context, req *deja.ModelRequest) iter.Seq2[deja.Delta, error]
+}
+
+// Options configure an Answerer. Layers and Model are needed; the rest has
+// defaults.
+type Options struct {
+	Layers  *layers.Layers
+	Model   Model
+	Monitor *monitor.Monitor // counts model calls made and avoided; may be nil
+
+	// ToolRounds is how many times a model may call query_data before it must
+	// answer. Default 8.
+	ToolRounds int
+	// ToolTimeout bounds one query. Default 5 s.
+	ToolTimeout time.Duration
+	// RunTimeout bounds a whole answer, and is the expiry of runs. Default 10 min.
+	RunTimeout time.Duration
+
+	Logger *slog.Logger // default discards
+}
+
+// Answerer answers questions. Safe for concurrent use.
+type Answerer struct {
+	layers *layers.Layers
+	model  Model
+	count  *monitor.Monitor
+	o      Options
+	log    *slog.Logger
+
+	base context.Context // ends when Close gives up waiting
+	stop context.CancelCauseFunc
+	work sync.WaitGroup // answers and runs under way
+
+	mu      sync.Mutex
+	closed  bool
+	flights map[string]*flight                 // live answers by key and how they are asked for
+	runs    map[string]context.CancelCauseFunc // runs driven here, by id
+}
+
+// New makes an Answerer; it starts nothing.
+func New(o Options) (*Answerer, error) {
+	if o.Layers == nil || o.Model == nil {
+		return nil, errors.New("answer: layers and a model are needed")
+	}
+	if o.ToolRounds <= 0 {
+		o.ToolRounds = 8
+	}
+	if o.ToolTimeout <= 0 {
+		o.ToolTimeout = 5 * time.Second
+	}
+	if o.RunTimeout <= 0 {
+		o.RunTimeout = 10 * time.Minute
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	a := &Answerer{
+		layers: o.Layers, model: o.Model, count: o.Monitor, o: o, log: o.Logger,
+		flights: make(map[string]*flight), runs: make(map[string]context.CancelCauseFunc),
+	}
+	a.base, a.stop = context.WithCancelCause(context.Background())
+	return a, nil
+}
+
+// errClosing is the cause of everything that Close cuts short.
+var errClosing = deja.Errorf(deja.CodeUnavailable, "The server is shutting down.")
+
+// Close stops taking questions and waits for answers and runs under way until
+// ctx ends; then it cancels them (runs end as failed, never in_progress) and
+// waits for that. Idempotent.
+func (a *Answerer) Close(ctx context.Context) error {
+	a.mu.Lock()
+	a.closed = true
+	a.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		a.work.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		a.stop(errClosing)
+		return nil
+	case <-ctx.Done():
+		a.stop(errClosing)
+		<-done
+		return ctx.Err()
+	}
+}
+
+// begin registers work that Close waits for, unless it is too late.
+func (a *Answerer) begin() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return errClosing
+	}
+	a.work.Add(1)
+	return nil
+}
+
+// detached gives a context with ctx's values which ends with the Answerer or
+// after the run timeout, and not with the request that began the work.
+func (a *Answerer) detached(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stopWatch := context.AfterFunc(a.base, func() { cancel(context.Cause(a.base)) })
+	timer := time.AfterFunc(a.o.RunTimeout, func() {
+		cancel(deja.Errorf(deja.CodeUpstream, "The answer took longer than %s.", a.o.RunTimeout))
+	})
+	return ctx, func(cause error) {
+		stopWatch()
+		timer.Stop()
+		cancel(cause)
+	}
 }
 
 // Outcome says how a question was answered: the X-Deja-Cache header.
@@ -42,100 +160,3 @@ type Control struct {
 	OnlyIfCached bool          // CodeNotCached rather than a model call
 	MaxAge       time.Duration // older answers are misses; 0: any age
 }
-
-// SKETCH (bodies follow).
-
-// Answerer answers questions. Safe for concurrent use.
-type Answerer struct{}
-
-// Question is a stateless turn (chat completions): the whole conversation in
-// Request.Messages, ending with the newest message. Instructions and schema
-// of the assistant are added here, not by the caller. Unset sampling settings
-// take the assistant's.
-type Question struct {
-	AssistantID string
-	Client      string // who asks (a hash of the key or address): scope of answers that are not shared
-	Request     deja.ModelRequest
-	Control     Control
-}
-
-// Ask looks up or begins an answer. Outcome, Key and Age are known when it
-// returns; the answer itself streams. Errors before the first delta come from
-// the first read.
-func (a *Answerer) Ask(ctx context.Context, q Question) (*Reply, error) { panic("sketch") }
-
-// Reply is an answer on its way.
-type Reply struct {
-	Outcome Outcome
-	Key     string        // the answer's key; empty when the cache was bypassed
-	Age     time.Duration // of a cached answer
-}
-
-// Deltas yields the visible answer: text, reasoning, tool calls of the
-// caller's own tools, and at the end the finish reason with the total usage.
-// It can be read once. Leaving it early ends this reader only.
-func (r *Reply) Deltas(ctx context.Context) iter.Seq2[deja.Delta, error] { panic("sketch") }
-
-// Wait reads to the end and gives the whole answer.
-func (r *Reply) Wait(ctx context.Context) (*deja.Answer, error) { panic("sketch") }
-
-// RunRequest begins a run on a thread.
-type RunRequest struct {
-	ThreadID    string
-	AssistantID string
-	Messages    []*deja.Message // additional_messages, appended first
-
-	// Overrides: nil or empty take the assistant's.
-	Model                  string
-	Instructions           *string
-	AdditionalInstructions string
-	Tools                  []deja.Tool
-	OverrideTools          bool
-	Settings               deja.Run // Metadata, Temperature, TopP, Max*, TruncationStrategy, ToolChoice, ParallelToolCalls, ResponseFormat
-
-	Control Control
-}
-
-// StartRun claims the thread, stores the run and lets it go on by itself, to
-// its end even when nobody follows. Outcome and key are known when it returns.
-// CodeActiveRun when the thread is busy.
-func (a *Answerer) StartRun(ctx context.Context, r RunRequest) (*RunStream, error) { panic("sketch") }
-
-// SubmitToolOutputs continues a run that requires action.
-func (a *Answerer) SubmitToolOutputs(ctx context.Context, threadID, runID string, outputs map[string]string) (*RunStream, error) {
-	panic("sketch")
-}
-
-// CancelRun asks a run to end.
-func (a *Answerer) CancelRun(ctx context.Context, threadID, runID string) (*deja.Run, error) {
-	panic("sketch")
-}
-
-// RunStream follows a run.
-type RunStream struct {
-	Run     *deja.Run // as created
-	Outcome Outcome
-	Key     string
-	Age     time.Duration
-}
-
-// Events yields the run's events from the first on, in the order that
-// official clients expect, until the run rests (terminal or requires_action).
-// Several readers may follow, each at its own pace.
-func (s *RunStream) Events(ctx context.Context) iter.Seq2[RunEvent, error] { panic("sketch") }
-
-// RunEvent is one event of a run; Name is the SSE event name and tells which
-// field is set.
-type RunEvent struct {
-	Name    string               // thread.run.created ... thread.message.delta ... thread.run.completed
-	Run     *deja.Run            // thread.run.*
-	Step    *deja.RunStep        // thread.run.step.*
-	Message *deja.Message        // thread.message.*: with Seq 0 until it is stored
-	Text    string               // thread.message.delta: the piece of text
-	Tools   []deja.ToolCallDelta // thread.run.step.delta
-	RunID   string               // of Step and delta events
-}
-
-// Close stops taking questions and waits for runs under way until ctx ends,
-// then cancels them (they end as failed or cancelled, never in_progress).
-func (a *Answerer) Close(ctx context.Context) error { panic("sketch") }

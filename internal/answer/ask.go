@@ -1,0 +1,151 @@
+package answer
+
+import (
+	"context"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/dejahq/deja"
+	"github.com/dejahq/deja/internal/layers"
+)
+
+// Question is a stateless turn (chat completions): the whole conversation in
+// Request.Messages, ending with the newest message. Instructions and schema
+// of the assistant are added here, not by the caller. Unset settings take the
+// assistant's.
+type Question struct {
+	AssistantID string
+	Client      string // who asks (a hash of the key or address): scope of answers that are not shared
+	Request     deja.ModelRequest
+	Control     Control
+}
+
+// Ask looks up or begins an answer. Outcome, Key and Age are known when it
+// returns; the answer itself streams. Errors of the model come from reading.
+// The answer is this caller's until ctx ends or it was read.
+func (a *Answerer) Ask(ctx context.Context, q Question) (*Reply, error) {
+	asst, err := a.layers.Assistant(ctx, q.AssistantID)
+	if err != nil {
+		return nil, err
+	}
+	req := q.Request
+	if req.Tools == nil {
+		req.Tools = functionTools(asst.Tools)
+	}
+	p, err := a.prepare(ctx, asst, clientScope(asst.ID, q.Client), req, asst.Instructions, q.Control)
+	if err != nil {
+		return nil, err
+	}
+	return a.reply(ctx, p)
+}
+
+// reply boards the question's flight and waits until its outcome is known.
+func (a *Answerer) reply(ctx context.Context, p *prepared) (*Reply, error) {
+	r := &Reply{}
+	if p.cached {
+		r.Key = a.layers.AnswerKeyName(p.key)
+	}
+	if p.control.OnlyIfCached {
+		var found layers.FoundAnswer
+		ok := false
+		if p.cached {
+			found, ok = a.layers.PeekAnswer(ctx, p.key, p.control.MaxAge)
+		}
+		if !ok {
+			return nil, deja.Errorf(deja.CodeNotCached, "No cached answer, and only-if-cached was asked for.")
+		}
+		a.count.ModelCallAvoided(found.Answer.Usage, int64(found.Answer.ModelCalls))
+		f := &flight{answer: found.Answer}
+		f.add(replay(found.Answer)...)
+		f.end(nil)
+		r.flight, r.leave, r.Outcome, r.Age = f, func() {}, Hit, found.Age
+		return r, nil
+	}
+	f, first, err := a.board(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	r.flight = f
+	r.leave = sync.OnceFunc(func() { a.leave(f) })
+	r.unwatch = context.AfterFunc(ctx, r.leave)
+	select {
+	case <-f.looked:
+	case <-ctx.Done():
+		r.leave()
+		return nil, context.Cause(ctx)
+	}
+	r.Outcome, r.Age = f.outcome, f.age
+	if !first && r.Outcome != Hit {
+		r.Outcome = Coalesced
+		r.counted = sync.OnceFunc(func() {
+			if f.answer != nil {
+				a.count.ModelCallAvoided(f.answer.Usage, int64(f.answer.ModelCalls))
+			}
+		})
+	} else if !first {
+		a.count.ModelCallAvoided(f.answer.Usage, int64(f.answer.ModelCalls))
+	}
+	return r, nil
+}
+
+// Reply is an answer on its way.
+type Reply struct {
+	Outcome Outcome
+	Key     string        // the answer's key; empty when its assistant does not cache
+	Age     time.Duration // of a cached answer
+
+	flight  *flight
+	leave   func()
+	unwatch func() bool
+	counted func() // for a coalesced reader, when the answer is whole
+}
+
+// Deltas yields the visible answer: text, reasoning, tool calls of the
+// caller's own tools, and at the end the finish reason with the total usage.
+// Leaving it early ends this reader only; the last to leave ends the call.
+func (r *Reply) Deltas(ctx context.Context) iter.Seq2[deja.Delta, error] {
+	return func(yield func(deja.Delta, error) bool) {
+		for e, err := range r.events(ctx) {
+			switch {
+			case err != nil:
+				yield(deja.Delta{}, err)
+				return
+			case e.delta != nil && !yield(*e.delta, nil):
+				return
+			}
+		}
+	}
+}
+
+// Wait reads to the end and gives the whole answer, which is shared: read-only.
+func (r *Reply) Wait(ctx context.Context) (*deja.Answer, error) {
+	for _, err := range r.events(ctx) {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return r.flight.answer, nil
+}
+
+// Close gives the answer up, read or not. Reading closes by itself.
+func (r *Reply) Close() {
+	if r.unwatch != nil {
+		r.unwatch()
+	}
+	r.leave()
+}
+
+func (r *Reply) events(ctx context.Context) iter.Seq2[event, error] {
+	return func(yield func(event, error) bool) {
+		defer r.Close()
+		for e, err := range r.flight.read(ctx) {
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+		if r.counted != nil {
+			r.counted()
+		}
+	}
+}

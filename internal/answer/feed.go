@@ -1,0 +1,89 @@
+package answer
+
+import (
+	"context"
+	"iter"
+	"sync"
+)
+
+// feed is a growing list that any number of readers follow, each at its own
+// pace: what was added stays, so a late or slow reader misses nothing and
+// holds nobody up.
+type feed[T any] struct {
+	mu      sync.Mutex
+	items   []T
+	ended   bool
+	err     error
+	changed chan struct{} // closed and replaced on every change; nil while nobody waits
+}
+
+// add appends items and wakes the readers. Nothing is added after the end.
+func (f *feed[T]) add(items ...T) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ended {
+		return
+	}
+	f.items = append(f.items, items...)
+	f.wake()
+}
+
+// end lets readers finish, with err if it is not nil. The first end counts.
+func (f *feed[T]) end(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ended {
+		return
+	}
+	f.ended, f.err = true, err
+	f.wake()
+}
+
+func (f *feed[T]) wake() {
+	if f.changed != nil {
+		close(f.changed)
+		f.changed = nil
+	}
+}
+
+// read yields the items from the first on, waiting for more until the end. It
+// yields the feed's error, or the context's, as the last element.
+func (f *feed[T]) read(ctx context.Context) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		for next := 0; ; {
+			f.mu.Lock()
+			fresh, ended, err := f.items[next:], f.ended, f.err
+			var changed chan struct{}
+			if len(fresh) == 0 && !ended {
+				if f.changed == nil {
+					f.changed = make(chan struct{})
+				}
+				changed = f.changed
+			}
+			f.mu.Unlock()
+
+			for _, item := range fresh {
+				if !yield(item, nil) {
+					return
+				}
+			}
+			next += len(fresh)
+			switch {
+			case len(fresh) > 0:
+			case ended:
+				if err != nil {
+					yield(zero, err)
+				}
+				return
+			default:
+				select {
+				case <-changed:
+				case <-ctx.Done():
+					yield(zero, context.Cause(ctx))
+					return
+				}
+			}
+		}
+	}
+}
