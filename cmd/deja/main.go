@@ -1,0 +1,100 @@
+// Command deja is an assistant API server whose every read is answered from a
+// cache that can be trusted, and the tools around it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes of the command.
+const (
+	exitOK    = 0
+	exitError = 1 // it was tried and failed
+	exitUsage = 2 // a flag, an environment variable or an argument is wrong
+)
+
+// commands is the command line.
+type commands struct {
+	Serve   serveCmd   `cmd:"" help:"Serve the API."`
+	Demo    demoCmd    `cmd:"" help:"Serve the API with sample assistants, after a tour of what the cache does for them."`
+	Cache   cacheCmd   `cmd:"" help:"Look at and steer the cache of a running server."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// terminal is where a command reads its settings and writes its output.
+type terminal struct {
+	stdout, stderr io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, stop, os.Args[1:], terminal{stdout: os.Stdout, stderr: os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// run is main without the process. Once ctx has ended, restore lets a second
+// signal end the process at once.
+func run(ctx context.Context, restore func(), args []string, t terminal) int {
+	context.AfterFunc(ctx, restore)
+	if err := loadEnvFiles(".env.local", ".env"); err != nil {
+		fmt.Fprintf(t.stderr, "deja: %v\n", err)
+		return exitUsage
+	}
+	var cmds commands
+	exited := -1
+	parser, err := kong.New(&cmds,
+		kong.Name("deja"),
+		kong.Description("An assistant API server whose every read is answered from a cache that can be trusted."),
+		kong.UsageOnError(),
+		kong.Writers(t.stdout, t.stderr),
+		kong.Exit(func(code int) { exited = code }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(t),
+	)
+	if err != nil {
+		fmt.Fprintf(t.stderr, "deja: %v\n", err)
+		return exitError
+	}
+	parsed, err := parser.Parse(args)
+	if exited >= 0 { // --help
+		return exited
+	}
+	if err == nil {
+		err = parsed.Run()
+	} else {
+		err = usageError{err}
+	}
+	var usage usageError
+	var status exitStatus
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &usage):
+		fmt.Fprintf(t.stderr, "deja: %v\n", err)
+		return exitUsage
+	case errors.As(err, &status):
+		return int(status)
+	default:
+		fmt.Fprintf(t.stderr, "deja: %v\n", err)
+		return exitError
+	}
+}
+
+// usageError is a wrong setting or argument.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// exitStatus ends the command with a code when everything has been said.
+type exitStatus int
+
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
