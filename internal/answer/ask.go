@@ -55,7 +55,7 @@ func (a *Answerer) reply(ctx context.Context, p *prepared) (*Reply, error) {
 		if !ok {
 			return nil, deja.Errorf(deja.CodeNotCached, "No cached answer, and only-if-cached was asked for.")
 		}
-		a.count.ModelCallAvoided(found.Answer.Usage, int64(found.Answer.ModelCalls))
+		a.count.ModelCallAvoided(found.Answer.Usage, found.Answer.ModelCalls)
 		f := &flight{answer: found.Answer}
 		f.add(replay(found.Answer)...)
 		f.end(nil)
@@ -80,11 +80,11 @@ func (a *Answerer) reply(ctx context.Context, p *prepared) (*Reply, error) {
 		r.Outcome = Coalesced
 		r.counted = sync.OnceFunc(func() {
 			if f.answer != nil {
-				a.count.ModelCallAvoided(f.answer.Usage, int64(f.answer.ModelCalls))
+				a.count.ModelCallAvoided(f.answer.Usage, f.answer.ModelCalls)
 			}
 		})
 	} else if !first {
-		a.count.ModelCallAvoided(f.answer.Usage, int64(f.answer.ModelCalls))
+		a.count.ModelCallAvoided(f.answer.Usage, f.answer.ModelCalls)
 	}
 	return r, nil
 }

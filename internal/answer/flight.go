@@ -133,7 +133,7 @@ func (a *Answerer) look(ctx context.Context, f *flight, p *prepared) *layers.Ans
 	found, ok, lease := a.layers.ClaimAnswer(ctx, p.key, p.control.MaxAge, p.control.NoCache)
 	switch {
 	case ok:
-		a.count.ModelCallAvoided(found.Answer.Usage, int64(found.Answer.ModelCalls))
+		a.count.ModelCallAvoided(found.Answer.Usage, found.Answer.ModelCalls)
 		f.answer = found.Answer
 		f.resolve(Hit, found.Age)
 		f.add(replay(found.Answer)...)
