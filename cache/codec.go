@@ -1,0 +1,31 @@
+package cache
+
+import "encoding/json"
+
+// Codec turns values into bytes and back. Decode must not keep or change the
+// bytes that it is given.
+type Codec[V any] interface {
+	Encode(V) ([]byte, error)
+	Decode([]byte) (V, error)
+}
+
+// JSON is the default codec: what operators see in Redis can be read.
+type JSON[V any] struct{}
+
+// Encode gives v as JSON.
+func (JSON[V]) Encode(v V) ([]byte, error) { return json.Marshal(v) }
+
+// Decode reads JSON.
+func (JSON[V]) Decode(b []byte) (v V, err error) {
+	err = json.Unmarshal(b, &v)
+	return v, err
+}
+
+// Text is the codec of strings, stored as they are.
+type Text struct{}
+
+// Encode gives the bytes of s.
+func (Text) Encode(s string) ([]byte, error) { return []byte(s), nil }
+
+// Decode gives b as a string.
+func (Text) Decode(b []byte) (string, error) { return string(b), nil }

@@ -1,0 +1,116 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+)
+
+// flight is one lookup, and load if need be, that several callers share.
+type flight struct {
+	watch
+	call       call
+	seq        uint64 // order of creation
+	background bool   // goes on without waiters
+	stale      *item  // what may be served if the load fails
+
+	// Guarded by the shard's lock.
+	waiters   int
+	cancel    context.CancelFunc // of the load; nil until it begins
+	abandoned bool               // all waiters left
+
+	done   chan struct{} // closed when the fields below are set
+	item   *item
+	err    error
+	source Source
+}
+
+// PanicError is what callers get when a loader panicked.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (p *PanicError) Error() string { return fmt.Sprintf("cache: loader panicked: %v", p.Value) }
+
+// Unwrap gives the error that was panicked with, if it was one.
+func (p *PanicError) Unwrap() error {
+	err, _ := p.Value.(error)
+	return err
+}
+
+// rescue turns a panic into an error; it is deferred.
+func rescue(err *error) {
+	if v := recover(); v != nil {
+		*err = &PanicError{Value: v, Stack: debug.Stack()}
+	}
+}
+
+// join finds the flight for a key, or starts one that the caller must lead.
+// It looks into memory once more, under the lock that insertions take: so
+// that of the callers that missed, none starts a second load when the first
+// has just ended.
+func (m *memory) join(key memKey, c call, seq uint64, background bool) (f *flight, lead bool, found *item) {
+	s := m.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var stale *item
+	if it, ok := m.items.GetEntryQuietly(key); ok && it.Value.current(key.layer.engine) {
+		now := m.clock.NowNano()
+		switch {
+		case now < it.Value.fresh && c.accepts(it.Value, now) && !background:
+			return nil, false, it.Value
+		case now < it.Value.dead && c.accepts(it.Value, now):
+			stale = it.Value
+		}
+	}
+	for w := s.watches[key]; w != nil; w = w.next {
+		if f := w.flight; f != nil && !w.void && !f.abandoned && w.epoch == m.epoch.Load() {
+			f.waiters++
+			return f, false, nil
+		}
+	}
+	f = &flight{
+		watch:      watch{key: key, epoch: m.epoch.Load()},
+		call:       c,
+		seq:        seq,
+		background: background,
+		stale:      stale,
+		waiters:    1,
+		done:       make(chan struct{}),
+	}
+	f.watch.flight = f
+	s.set(&f.watch)
+	return f, true, nil
+}
+
+// leave takes a waiter away; the last one cancels the load.
+func (m *memory) leave(f *flight) {
+	s := m.shard(f.key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f.waiters--; f.waiters == 0 && !f.background {
+		f.abandoned = true
+		if f.cancel != nil {
+			f.cancel()
+		}
+	}
+}
+
+// loading gives the flight the means to cancel its load.
+func (m *memory) loading(f *flight, cancel context.CancelFunc) {
+	s := m.shard(f.key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f.cancel = cancel
+	if f.abandoned {
+		cancel()
+	}
+}
+
+// land ends a flight.
+func (m *memory) land(f *flight, it *item, source Source, err error) {
+	m.unwatch(&f.watch)
+	f.item, f.source, f.err = it, source, err
+	close(f.done)
+}

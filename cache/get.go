@@ -1,0 +1,240 @@
+package cache
+
+import (
+	"context"
+	"strings"
+	"time"
+)
+
+// Entry is a value with its provenance.
+type Entry[V any] struct {
+	Value   V
+	Key     string // whole, with prefix
+	Source  Source
+	Version int64
+	Cost    int64
+	Created time.Time
+	Expires time.Time
+	Stale   bool // past Expires: a refresh is under way, or the load failed
+}
+
+// Source says where a value came from.
+type Source string
+
+// The sources.
+const (
+	FromMemory Source = "memory"
+	FromRedis  Source = "redis"
+	FromShared Source = "shared" // another caller's load
+	FromLoad   Source = "load"
+)
+
+// Get gives the value of id, loading it if need be. Values are shared between
+// callers: treat them as read-only. When ctx ends, Get returns its error at
+// once; a load goes on while other callers wait for it.
+//
+// A call that is answered from memory allocates nothing, unless load is a
+// closure: then Go allocates the closure.
+func (l *Layer[V]) Get(ctx context.Context, id string, load Loader[V], opts ...Option) (V, error) {
+	c := newCall(opts)
+	if it := l.recall(id, &c); it != nil {
+		if it.negative {
+			var none V
+			return none, ErrNotFound
+		}
+		v, _ := it.value.(V)
+		return v, nil
+	}
+	it, _, err := l.lookup(ctx, id, load, c)
+	if err != nil {
+		var none V
+		return none, err
+	}
+	v, _ := it.value.(V)
+	return v, nil
+}
+
+// Lookup is Get with provenance. With ErrNotFound the entry tells where that
+// came from.
+func (l *Layer[V]) Lookup(ctx context.Context, id string, load Loader[V], opts ...Option) (Entry[V], error) {
+	c := newCall(opts)
+	if it := l.recall(id, &c); it != nil {
+		en := l.entry(id, it, FromMemory)
+		if it.negative {
+			return en, ErrNotFound
+		}
+		return en, nil
+	}
+	it, source, err := l.lookup(ctx, id, load, c)
+	return l.entry(id, it, source), err
+}
+
+// lookup is the way of a call that memory alone could not answer.
+func (l *Layer[V]) lookup(ctx context.Context, id string, load Loader[V], c call) (*item, Source, error) {
+	id, c = strings.Clone(id), c.own()
+	return l.obtain(ctx, id, c, func(ctx context.Context, f *Fill) (any, error) { return load(ctx, f) })
+}
+
+// Peek gives what is cached, if anything; it loads nothing and leaves no
+// lease. A remembered absence is nothing.
+func (l *Layer[V]) Peek(ctx context.Context, id string, opts ...Option) (Entry[V], bool) {
+	c := newCall(opts)
+	it, source := l.peek(ctx, strings.Clone(id), c.own())
+	if it == nil || it.negative {
+		return Entry[V]{Key: l.key(id)}, false
+	}
+	return l.entry(id, it, source), true
+}
+
+func (l *Layer[V]) entry(id string, it *item, source Source) Entry[V] {
+	en := Entry[V]{Key: l.key(id), Source: source}
+	if it == nil {
+		return en
+	}
+	en.Value, _ = it.value.(V)
+	en.Version, en.Cost = it.version, it.cost
+	en.Created, en.Expires = time.Unix(0, it.created), time.Unix(0, it.fresh)
+	en.Stale = l.engine.clock.NowNano() >= it.fresh
+	return en
+}
+
+// recall answers from memory; nil means that it can't, or that a refresh is
+// due, which the long way then starts.
+func (l *layer) recall(id string, c *call) *item {
+	e := l.engine
+	it, ok := e.items.GetIfPresent(memKey{l, id})
+	if !ok || !it.current(e) {
+		return nil
+	}
+	now := e.clock.NowNano()
+	if now >= it.early && (now >= it.fresh || early(it, now)) || !c.accepts(it, now) {
+		return nil
+	}
+	l.stats.hit(&l.stats.memoryHits, it)
+	return it
+}
+
+func (l *layer) peek(ctx context.Context, id string, c call) (*item, Source) {
+	e := l.engine
+	key := memKey{l, id}
+	now := e.clock.NowNano()
+	if it, ok := e.items.GetIfPresent(key); ok && it.current(e) && c.accepts(it, now) && now < it.dead {
+		l.stats.hit(&l.stats.memoryHits, it)
+		if now >= it.fresh {
+			l.stats.staleHits.Add(1)
+		}
+		return it, FromMemory
+	}
+	l.stats.misses.Add(1)
+	return nil, ""
+}
+
+// obtain is Get past the quick look into memory.
+func (l *layer) obtain(ctx context.Context, id string, c call, load loader) (*item, Source, error) {
+	if err := checkID(id); err != nil {
+		return nil, "", err
+	}
+	for _, g := range c.groups {
+		if err := checkGroup(g); err != nil {
+			return nil, "", err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, "", context.Cause(ctx)
+	}
+	e := l.engine
+	if !e.begin() {
+		return nil, "", ErrClosed
+	}
+	defer e.work.Done()
+	key := memKey{l, id}
+	if it := l.refreshing(ctx, key, c, load); it != nil {
+		return l.served(it, FromMemory)
+	}
+	arrival := e.seq.Add(1)
+	for {
+		f, lead, found := e.join(key, c, e.seq.Add(1), false)
+		if found != nil {
+			return l.served(found, FromMemory)
+		}
+		if lead {
+			l.lead(ctx, f, load)
+		}
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			select {
+			case <-f.done: // both: prefer the answer
+			default:
+				e.leave(f)
+				return nil, "", context.Cause(ctx)
+			}
+		}
+		if !lead && !f.serves(&c, arrival) {
+			continue
+		}
+		if f.err != nil {
+			return f.item, f.source, f.err
+		}
+		source := f.source
+		if !lead && source == FromLoad {
+			source = FromShared
+		}
+		return l.served(f.item, source)
+	}
+}
+
+// serves says whether what the flight brought satisfies a call that joined
+// it. What began to load after the call arrived does in any case.
+func (f *flight) serves(c *call, arrival uint64) bool {
+	if f.err != nil {
+		return !c.refresh || f.call.refresh && f.seq > arrival
+	}
+	if f.source == FromLoad && f.seq > arrival {
+		return f.item.in(c.groups)
+	}
+	return c.accepts(f.item, time.Now().UnixNano())
+}
+
+// served counts an answer and turns a remembered absence into its error.
+func (l *layer) served(it *item, source Source) (*item, Source, error) {
+	s := &l.stats
+	switch source {
+	case FromMemory:
+		s.hit(&s.memoryHits, it)
+	case FromRedis:
+		s.hit(&s.redisHits, it)
+	case FromShared:
+		s.shared.Add(1)
+		s.costAvoided.Add(uint64(max(it.cost, 0)))
+	case FromLoad:
+		s.misses.Add(1)
+	}
+	if source != FromLoad && l.engine.clock.NowNano() >= it.fresh {
+		s.staleHits.Add(1)
+	}
+	if it.negative {
+		return it, source, ErrNotFound
+	}
+	return it, source, nil
+}
+
+// refreshing serves what memory has when a refresh is due but nobody needs
+// to wait for it: stale within StaleFor, or early. It starts the refresh.
+func (l *layer) refreshing(ctx context.Context, key memKey, c call, load loader) *item {
+	e := l.engine
+	it, ok := e.items.GetEntryQuietly(key)
+	now := e.clock.NowNano()
+	if !ok || now >= it.Value.dead || !it.Value.current(e) || !c.accepts(it.Value, now) {
+		return nil
+	}
+	if now < it.Value.early { // refreshed meanwhile
+		return it.Value
+	}
+	if f, lead, _ := e.join(key, c, e.seq.Add(1), true); lead {
+		l.lead(ctx, f, load)
+	} else {
+		e.leave(f)
+	}
+	return it.Value
+}

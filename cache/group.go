@@ -1,0 +1,140 @@
+package cache
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/maypok86/otter/v2"
+)
+
+// A group is invalidated by giving it a new generation. A generation is a
+// token that every entry of the group carries, captured before the entry's
+// load began; entries with another token than the group's present one are
+// unreachable. Tokens are random and not counted up, and not clocks: losing a
+// generation (evicted, expired, lost in a failover) costs the entries that
+// carry it and can't bring back older ones.
+type generation struct {
+	name  string
+	dead  atomic.Bool
+	known chan struct{} // closed when token or err is set
+	token token
+	err   error
+}
+
+// generations is this node's view of the groups' generations: asked once,
+// then kept true by push.
+type generations struct {
+	table *otter.Cache[string, *generation]
+	all   atomic.Pointer[generation] // of groupAll, never evicted
+	fetch func(ctx context.Context, group string) (token, error)
+}
+
+const maxGenerations = 1 << 17
+
+func (g *generations) open(clock otter.Clock) (err error) {
+	g.table, err = otter.New(&otter.Options[string, *generation]{
+		MaximumSize: maxGenerations,
+		// Entries point to their generations: one that this table no longer
+		// knows can't be kept true by push, so it dies.
+		OnAtomicDeletion: func(ev otter.DeletionEvent[string, *generation]) { ev.Value.dead.Store(true) },
+		Clock:            clock,
+		Logger:           &otter.NoopLogger{},
+	})
+	return err
+}
+
+func (g *generations) close() { g.table.StopAllGoroutines() }
+
+// kill forgets a group's generation and everything that carries it.
+func (g *generations) kill(group string) {
+	if group == groupAll {
+		if old := g.all.Swap(nil); old != nil {
+			old.dead.Store(true)
+		}
+		return
+	}
+	g.table.Invalidate(group)
+}
+
+// killAll forgets all generations.
+func (g *generations) killAll() {
+	g.kill(groupAll)
+	g.table.InvalidateAll()
+}
+
+// resolve gives the present generations of groupAll and of the groups.
+func (g *generations) resolve(ctx context.Context, groups []string) ([]*generation, error) {
+	gens := make([]*generation, 0, len(groups)+1)
+	gen, err := g.one(ctx, groupAll)
+	if err != nil {
+		return nil, err
+	}
+	gens = append(gens, gen)
+	for _, group := range groups {
+		if gen, err = g.one(ctx, group); err != nil {
+			return nil, err
+		}
+		gens = append(gens, gen)
+	}
+	return gens, nil
+}
+
+// one gives a group's generation. The generation is in the table before it
+// is asked for, so that an invalidation that comes while the answer is on
+// its way finds and kills it.
+func (g *generations) one(ctx context.Context, group string) (*generation, error) {
+	gen, mine := g.place(group)
+	if mine {
+		gen.token, gen.err = g.fetch(ctx, group)
+		if gen.err != nil {
+			g.remove(gen)
+		}
+		close(gen.known)
+		return gen, gen.err
+	}
+	select {
+	case <-gen.known:
+		return gen, gen.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// place finds a group's generation, or makes one that the caller must fetch.
+func (g *generations) place(group string) (gen *generation, mine bool) {
+	if group == groupAll {
+		if gen = g.all.Load(); gen != nil {
+			return gen, false
+		}
+		gen = &generation{name: group, known: make(chan struct{})}
+		for !g.all.CompareAndSwap(nil, gen) {
+			if other := g.all.Load(); other != nil {
+				return other, false
+			}
+		}
+		return gen, true
+	}
+	if gen, ok := g.table.GetIfPresent(group); ok {
+		return gen, false
+	}
+	gen, _ = g.table.ComputeIfAbsent(group, func() (*generation, bool) {
+		mine = true
+		return &generation{name: group, known: make(chan struct{})}, false
+	})
+	return gen, mine
+}
+
+// remove takes a generation that could not be fetched out of the view.
+func (g *generations) remove(gen *generation) {
+	gen.dead.Store(true)
+	if gen.name == groupAll {
+		g.all.CompareAndSwap(gen, nil)
+		return
+	}
+	g.table.ComputeIfPresent(gen.name, func(now *generation) (*generation, otter.ComputeOp) {
+		if now == gen {
+			return nil, otter.InvalidateOp
+		}
+		return now, otter.CancelOp
+	})
+}

@@ -1,0 +1,112 @@
+package cache
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+// Layer is a typed kind of value in an engine. It is safe for concurrent use.
+type Layer[V any] struct {
+	*layer
+	codec Codec[V]
+}
+
+// layer is the part of a Layer that doesn't depend on the type of its values.
+type layer struct {
+	engine  *Engine
+	name    string
+	prefix  string // of its keys
+	version uint16
+
+	ttl, negativeTTL, memoryTTL, awayTTL, staleFor, loadWait time.Duration
+	jitter                                                   float64
+
+	encode func(any) ([]byte, error)
+	decode func([]byte) (any, error)
+
+	stats counters
+}
+
+// Loader loads a value from its source and describes it in f. Its context
+// carries the values of the first caller's, and ends when all callers have left.
+type Loader[V any] func(ctx context.Context, f *Fill) (V, error)
+
+// Fill describes a loaded value.
+type Fill struct {
+	Version int64         // of the source; 0: it has none
+	TTL     time.Duration // instead of the layer's
+	Cost    int64         // what loading it took, in the caller's unit (say, queries); handed back with hits
+	NoStore bool          // give it to the callers, but don't cache it
+}
+
+// NewLayer adds a layer; names are unique in an engine.
+func NewLayer[V any](e *Engine, o LayerOptions[V]) (*Layer[V], error) {
+	o, err := o.resolve(e.o.Redis != nil)
+	if err != nil {
+		return nil, err
+	}
+	l := &Layer[V]{codec: o.Codec, layer: &layer{
+		engine:      e,
+		name:        o.Name,
+		prefix:      e.o.Prefix + o.Name + ":",
+		version:     o.Version,
+		ttl:         o.TTL,
+		negativeTTL: o.NegativeTTL,
+		memoryTTL:   o.MemoryTTL,
+		awayTTL:     o.AwayTTL,
+		staleFor:    o.StaleFor,
+		loadWait:    o.LoadWait,
+		jitter:      o.Jitter,
+		encode: func(v any) (b []byte, err error) {
+			defer rescue(&err)
+			value, _ := v.(V)
+			return o.Codec.Encode(value)
+		},
+		decode: func(b []byte) (v any, err error) {
+			defer rescue(&err)
+			return o.Codec.Decode(b)
+		},
+	}}
+	if err := e.addLayer(l.layer); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// Key gives the whole Redis key of id.
+func (l *Layer[V]) Key(id string) string { return l.key(id) }
+
+func (l *layer) key(id string) string { return l.prefix + id }
+
+// newItem makes an entry of a value that was just loaded, and gives it its
+// times. The caller puts value and size in.
+func (l *layer) newItem(f Fill, negative bool, took time.Duration, gens []*generation) *item {
+	ttl, stale := l.ttl, l.staleFor
+	if f.TTL > 0 {
+		ttl = min(f.TTL, maxTTL-l.staleFor)
+	}
+	if negative {
+		ttl, stale = l.negativeTTL, 0
+	}
+	if l.jitter > 0 {
+		ttl -= time.Duration(rand.Float64() * l.jitter * float64(ttl))
+	}
+	now := time.Now().UnixNano()
+	it := &item{
+		negative: negative,
+		version:  f.Version,
+		cost:     f.Cost,
+		created:  now,
+		fresh:    now + int64(ttl),
+		dead:     now + int64(ttl+stale),
+		delta:    int64(took),
+		gens:     gens,
+	}
+	it.keepFor(now, l.memoryTTL)
+	it.early = earlyFrom(it)
+	return it
+}
+
+// keepFor says how long the item may be served from this memory.
+func (it *item) keepFor(now int64, d time.Duration) { it.kept = min(it.dead, now+int64(d)) }

@@ -1,0 +1,302 @@
+package cache
+
+import (
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+)
+
+// memKey names an entry in memory. It holds the id and not the whole key, so
+// that a lookup builds no string.
+type memKey struct {
+	layer *layer
+	id    string
+}
+
+// item is an entry in memory, or one on its way to callers. It never changes
+// once it can be seen by more than one goroutine.
+type item struct {
+	value    any // nil when negative
+	negative bool
+	version  int64
+	cost     int64
+	created  int64 // Unix nanoseconds, as all times here
+	fresh    int64 // until then it is served as it is
+	dead     int64 // until then it may be served stale
+	kept     int64 // until then it may be served from this memory
+	early    int64 // from then on, a hit may refresh it early
+	delta    int64 // how long its load took
+	size     int64 // of the encoded value
+	epoch    uint64
+	gens     []*generation
+}
+
+// itemOverhead is what an entry takes in memory beyond its value and id:
+// the item, otter's node, table slot and policy, the generation list.
+// Measured with a million entries, see TestMemoryBudget.
+const itemOverhead = 420
+
+func (it *item) weight(key memKey) uint32 {
+	return uint32(min(itemOverhead+it.size+int64(len(key.id)), 1<<31))
+}
+
+// in says whether the entry is in exactly these groups.
+func (it *item) in(groups []string) bool {
+	if len(it.gens) != len(groups)+1 {
+		return len(it.gens) == 0 && len(groups) == 0
+	}
+	for i, g := range groups {
+		if it.gens[i+1].name != g {
+			return false
+		}
+	}
+	return true
+}
+
+// current says whether nothing that the item depends on has been invalidated.
+func (it *item) current(e *Engine) bool {
+	if it.epoch != e.epoch.Load() {
+		return false
+	}
+	for _, g := range it.gens {
+		if g.dead.Load() {
+			return false
+		}
+	}
+	return true
+}
+
+// memory is the part of the engine that holds items, and sees to it that an
+// invalidation always wins over an insertion that began before it.
+type memory struct {
+	items  *otter.Cache[memKey, *item]
+	floors *otter.Cache[memKey, int64]
+	clock  *otter.CoarseClock
+	seed   maphash.Seed
+	shards [64]shard
+
+	// epoch rises when nothing in memory can be vouched for any more: the
+	// connection that pushes invalidations was lost, or Redis came back.
+	epoch atomic.Uint64
+}
+
+type shard struct {
+	mu      sync.Mutex
+	watches map[memKey]*watch
+}
+
+// clockStep is how coarse the clock of memory hits is. Expiry is late by at
+// most this.
+const clockStep = 5 * time.Millisecond
+
+// floorTTL is how long a floor outlives the invalidation that raised it: as
+// long as a source's replica may reasonably lag behind.
+const floorTTL = 10 * time.Minute
+
+const maxFloors = 1 << 16
+
+func (m *memory) open(bytes int64) error {
+	m.clock = otter.NewCoarseClock(clockStep)
+	m.seed = maphash.MakeSeed()
+	for i := range m.shards {
+		m.shards[i].watches = make(map[memKey]*watch)
+	}
+	var err error
+	m.items, err = otter.New(&otter.Options[memKey, *item]{
+		MaximumWeight: uint64(bytes),
+		Weigher:       func(k memKey, it *item) uint32 { return it.weight(k) },
+		ExpiryCalculator: otter.ExpiryWritingFunc(func(en otter.Entry[memKey, *item]) time.Duration {
+			return time.Duration(max(en.Value.kept-m.clock.NowNano(), 1))
+		}),
+		OnAtomicDeletion: func(ev otter.DeletionEvent[memKey, *item]) {
+			ev.Key.layer.stats.memoryItems.Add(-1)
+			ev.Key.layer.stats.memoryBytes.Add(-int64(ev.Value.weight(ev.Key)))
+		},
+		Clock:  m.clock,
+		Logger: &otter.NoopLogger{},
+	})
+	if err != nil {
+		return err
+	}
+	m.floors, err = otter.New(&otter.Options[memKey, int64]{
+		MaximumSize:      maxFloors,
+		ExpiryCalculator: otter.ExpiryWriting[memKey, int64](floorTTL),
+		Clock:            m.clock,
+		Logger:           &otter.NoopLogger{},
+	})
+	return err
+}
+
+func (m *memory) close() {
+	m.items.StopAllGoroutines()
+	m.floors.StopAllGoroutines()
+	m.clock.Stop()
+}
+
+func (m *memory) shard(key memKey) *shard {
+	return &m.shards[maphash.String(m.seed, key.id)%uint64(len(m.shards))]
+}
+
+// watch sees every invalidation of one key from the moment it is set. Who
+// wants to put into memory what it reads somewhere, sets a watch before the
+// read; a void watch means that what was read may be old.
+type watch struct {
+	key   memKey
+	next  *watch
+	epoch uint64
+	void  bool // guarded by the shard's lock, as next is
+
+	flight  *flight       // callers may join it; nil: none
+	claim   chan struct{} // closed when the claim ends; nil: it is none
+	holding bool          // it holds the lease in Redis
+	wake    chan struct{} // told of any change of the key; nil: doesn't care
+}
+
+// set adds the watch; the caller holds the lock.
+func (s *shard) set(w *watch) {
+	w.next = s.watches[w.key]
+	s.watches[w.key] = w
+}
+
+// unset removes the watch; the caller holds the lock.
+func (s *shard) unset(w *watch) {
+	if s.watches[w.key] == w {
+		if w.next == nil {
+			delete(s.watches, w.key)
+		} else {
+			s.watches[w.key] = w.next
+		}
+		return
+	}
+	for p := s.watches[w.key]; p != nil; p = p.next {
+		if p.next == w {
+			p.next = w.next
+			return
+		}
+	}
+}
+
+func (m *memory) watch(w *watch) {
+	s := m.shard(w.key)
+	s.mu.Lock()
+	w.epoch = m.epoch.Load()
+	s.set(w)
+	s.mu.Unlock()
+}
+
+func (m *memory) unwatch(w *watch) {
+	s := m.shard(w.key)
+	s.mu.Lock()
+	s.unset(w)
+	s.mu.Unlock()
+}
+
+// renew makes a watch good for another read.
+func (m *memory) renew(w *watch) {
+	s := m.shard(w.key)
+	s.mu.Lock()
+	w.void, w.epoch = false, m.epoch.Load()
+	s.mu.Unlock()
+}
+
+// voided says whether what was read under the watch may be old.
+func (m *memory) voided(w *watch) bool {
+	s := m.shard(w.key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return w.void || w.epoch != m.epoch.Load()
+}
+
+// keep puts the item into memory unless an invalidation came since the watch
+// was set, and says whether it did.
+func (m *memory) keep(w *watch, it *item) bool {
+	s := m.shard(w.key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w.void || w.epoch != m.epoch.Load() {
+		return false
+	}
+	for _, g := range it.gens {
+		if g.dead.Load() {
+			return false
+		}
+	}
+	if it.version != 0 {
+		if floor, ok := m.floors.GetIfPresent(w.key); ok && it.version < floor {
+			return false
+		}
+	}
+	it.epoch = w.epoch
+	m.put(w.key, it)
+	return true
+}
+
+func (m *memory) put(key memKey, it *item) {
+	key.layer.stats.memoryItems.Add(1)
+	key.layer.stats.memoryBytes.Add(int64(it.weight(key)))
+	m.items.Set(key, it)
+}
+
+// drop removes a key, and voids what is under way for it. Callers that come
+// later find nothing to join.
+func (m *memory) drop(key memKey) {
+	s := m.shard(key)
+	s.mu.Lock()
+	for w := s.watches[key]; w != nil; w = w.next {
+		w.void = true
+		w.tell()
+	}
+	m.items.Invalidate(key)
+	s.mu.Unlock()
+}
+
+// dropLease says that a key's lease in Redis changed, which voids its holder
+// and wakes those who wait for it.
+func (m *memory) dropLease(key memKey) {
+	s := m.shard(key)
+	s.mu.Lock()
+	for w := s.watches[key]; w != nil; w = w.next {
+		w.void = w.void || w.holding
+		w.tell()
+	}
+	s.mu.Unlock()
+}
+
+func (w *watch) tell() {
+	if w.wake != nil {
+		select {
+		case w.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// raise lifts the local floor of a key and gives the floor now in force.
+func (m *memory) raise(key memKey, version int64) int64 {
+	floor, _ := m.floors.Compute(key, func(old int64, found bool) (int64, otter.ComputeOp) {
+		if found && old >= version || version == 0 {
+			return old, otter.CancelOp
+		}
+		return version, otter.WriteOp
+	})
+	return floor
+}
+
+// dropAll makes everything in memory unreachable, and voids everything that
+// is under way: O(1), the memory itself is freed in the background.
+func (m *memory) dropAll() {
+	m.epoch.Add(1)
+	for i := range m.shards {
+		s := &m.shards[i]
+		s.mu.Lock()
+		for _, w := range s.watches {
+			for ; w != nil; w = w.next {
+				w.tell()
+			}
+		}
+		s.mu.Unlock()
+	}
+}

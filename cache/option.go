@@ -1,0 +1,93 @@
+package cache
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Option steers one call. It is a value and not a function, so that a call
+// that is answered from memory allocates nothing.
+type Option struct {
+	kind   optionKind
+	number int64
+	groups []string
+}
+
+type optionKind uint8
+
+const (
+	optionGroups optionKind = iota + 1
+	optionRefresh
+	optionMaxAge
+	optionMinVersion
+)
+
+// InGroup puts what is loaded into groups, for InvalidateGroup. The groups'
+// generations are captured before the load. Reads must name the same groups,
+// in the same order: an entry with others is a miss.
+func InGroup(groups ...string) Option { return Option{kind: optionGroups, groups: groups} }
+
+// Refresh skips the lookup: load, and fill what was loaded. The load begins
+// after the call does; concurrent calls share one.
+func Refresh() Option { return Option{kind: optionRefresh} }
+
+// MaxAge treats older entries as misses.
+func MaxAge(d time.Duration) Option { return Option{kind: optionMaxAge, number: int64(max(d, 0))} }
+
+// MinVersion treats entries of an older version as misses.
+func MinVersion(v int64) Option { return Option{kind: optionMinVersion, number: v} }
+
+// call is what the options of one call come to.
+type call struct {
+	groups     []string
+	refresh    bool
+	hasMaxAge  bool
+	maxAge     int64 // ns
+	minVersion int64
+}
+
+func newCall(opts []Option) (c call) {
+	for i := range opts {
+		switch o := &opts[i]; o.kind {
+		case optionGroups:
+			if c.groups == nil {
+				c.groups = o.groups
+			} else {
+				c.groups = append(slices.Clip(c.groups), o.groups...)
+			}
+		case optionRefresh:
+			c.refresh = true
+		case optionMaxAge:
+			if !c.hasMaxAge || o.number < c.maxAge {
+				c.hasMaxAge, c.maxAge = true, o.number
+			}
+		case optionMinVersion:
+			c.minVersion = max(c.minVersion, o.number)
+		}
+	}
+	return c
+}
+
+// own gives the call strings of its own, for use after the memory lookup
+// failed: so the caller's arguments may live on its stack when it doesn't.
+func (c call) own() call {
+	if c.groups == nil {
+		return c
+	}
+	groups := make([]string, len(c.groups))
+	for i, g := range c.groups {
+		groups[i] = strings.Clone(g)
+	}
+	c.groups = groups
+	return c
+}
+
+// accepts says whether an entry is good enough for the call: young and new
+// enough, and in the groups that it names. Freshness is the caller's to check.
+func (c *call) accepts(it *item, now int64) bool {
+	if c.refresh || c.hasMaxAge && now-it.created > c.maxAge || it.version < c.minVersion {
+		return false
+	}
+	return it.in(c.groups)
+}

@@ -1,0 +1,147 @@
+package cache
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/dejahq/deja/internal/redisconn"
+)
+
+// Errors that the package gives, wrapped or not.
+var (
+	// ErrNotFound is what a loader returns (wrapped or not) when there is no
+	// such thing; layers with a NegativeTTL remember it, and give it back on
+	// a hit.
+	ErrNotFound = errors.New("cache: not found")
+	// ErrClosed is given by an engine that was closed.
+	ErrClosed = errors.New("cache: closed")
+	// ErrKey is given for an id or group that cannot be part of a key: empty,
+	// over 512 bytes, or holding braces or control characters.
+	ErrKey = errors.New("cache: unusable key")
+	// ErrOptions is given for options that make no sense.
+	ErrOptions = errors.New("cache: invalid options")
+)
+
+// RedisOptions say where Redis is. They print without their secrets.
+type RedisOptions = redisconn.Options
+
+// Options configure an Engine. The zero value is a memory-only engine.
+type Options struct {
+	Redis       *RedisOptions // nil: memory only
+	Prefix      string        // before every key in Redis; may be empty
+	MemoryBytes int64         // budget for all layers together; default 64 MiB
+	Node        string        // this node's name; default host name and a random part
+	SoftTimeout time.Duration // how long a Get waits for Redis before it goes on without; default 100 ms
+	HardTimeout time.Duration // how long any Redis command may take; default 1 s
+	Logger      *slog.Logger  // default discards
+}
+
+const (
+	defaultMemoryBytes = 64 << 20
+	defaultSoftTimeout = 100 * time.Millisecond
+	defaultHardTimeout = time.Second
+	minMemoryBytes     = 64 << 10
+)
+
+func (o Options) resolve() (Options, error) {
+	if o.MemoryBytes == 0 {
+		o.MemoryBytes = defaultMemoryBytes
+	}
+	if o.SoftTimeout == 0 {
+		o.SoftTimeout = defaultSoftTimeout
+	}
+	if o.HardTimeout == 0 {
+		o.HardTimeout = max(defaultHardTimeout, o.SoftTimeout)
+	}
+	if o.Node == "" {
+		host, err := os.Hostname()
+		if err != nil || host == "" {
+			host = "node"
+		}
+		o.Node = host + "-" + newToken().String()[:8]
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	switch {
+	case o.MemoryBytes < minMemoryBytes:
+		return o, fmt.Errorf("%w: MemoryBytes %d is under %d", ErrOptions, o.MemoryBytes, int64(minMemoryBytes))
+	case o.SoftTimeout < 0 || o.HardTimeout < o.SoftTimeout:
+		return o, fmt.Errorf("%w: SoftTimeout %v, HardTimeout %v", ErrOptions, o.SoftTimeout, o.HardTimeout)
+	case len(o.Prefix) > maxPrefix || strings.ContainsFunc(o.Prefix, unusable):
+		return o, fmt.Errorf("%w: Prefix: %w", ErrOptions, ErrKey)
+	}
+	return o, nil
+}
+
+// LayerOptions configure a Layer. Durations are wall-clock; only Name and TTL
+// must be given.
+type LayerOptions[V any] struct {
+	Name        string        // first part of its keys: "schema" makes schema:{id}; also the metrics label
+	Version     uint16        // version of V's encoding; entries of another version are misses
+	TTL         time.Duration // in Redis and memory
+	Jitter      float64       // shortens each TTL by up to this fraction; default 0.1, negative for none
+	NegativeTTL time.Duration // 0: absence is not cached
+	// MemoryTTL is how long an entry may be served from memory before Redis
+	// is asked again: the last resort against a lost push. Default min(TTL,
+	// 1 min) with Redis; as long as the entry lives without.
+	MemoryTTL time.Duration
+	// AwayTTL is how long what was loaded while Redis was away may be served
+	// from memory, because invalidations of other nodes can't be heard then.
+	// Default 2 s. Raise it for values that never change under their key.
+	AwayTTL  time.Duration
+	StaleFor time.Duration // serve stale for so long after TTL while one load refreshes, or when a load fails; 0: never
+	// LoadWait is how long to wait for a load that another node has begun,
+	// before loading too (without the right to fill). Default 10 s.
+	LoadWait time.Duration
+	Codec    Codec[V] // default JSON
+}
+
+const (
+	defaultJitter    = 0.1
+	defaultMemoryTTL = time.Minute
+	defaultAwayTTL   = 2 * time.Second
+	defaultLoadWait  = 10 * time.Second
+	maxTTL           = 30 * 24 * time.Hour // generations outlive every entry
+)
+
+func (o LayerOptions[V]) resolve(withRedis bool) (LayerOptions[V], error) {
+	if err := checkLayerName(o.Name); err != nil {
+		return o, err
+	}
+	switch {
+	case o.Jitter == 0:
+		o.Jitter = defaultJitter
+	case o.Jitter < 0:
+		o.Jitter = 0
+	}
+	switch {
+	case o.TTL < time.Millisecond || o.NegativeTTL < 0 || o.MemoryTTL < 0 || o.StaleFor < 0 || o.AwayTTL < 0 || o.LoadWait < 0:
+		return o, fmt.Errorf("%w: layer %s: TTL must be 1 ms or more, and no other duration negative", ErrOptions, o.Name)
+	case o.TTL+o.StaleFor > maxTTL:
+		return o, fmt.Errorf("%w: layer %s: TTL and StaleFor exceed %v", ErrOptions, o.Name, maxTTL)
+	case o.Jitter >= 1:
+		return o, fmt.Errorf("%w: layer %s: Jitter must be under 1", ErrOptions, o.Name)
+	}
+	if o.MemoryTTL == 0 {
+		if withRedis {
+			o.MemoryTTL = min(o.TTL+o.StaleFor, defaultMemoryTTL)
+		} else {
+			o.MemoryTTL = maxTTL
+		}
+	}
+	if o.AwayTTL == 0 {
+		o.AwayTTL = defaultAwayTTL
+	}
+	if o.LoadWait == 0 {
+		o.LoadWait = defaultLoadWait
+	}
+	if o.Codec == nil {
+		o.Codec = JSON[V]{}
+	}
+	return o, nil
+}

@@ -1,0 +1,103 @@
+package cache
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Stats are an engine's counters since start or ResetStats.
+type Stats struct {
+	Node        string
+	MemoryBytes int64
+	MemoryLimit int64
+	MemoryItems int64
+	Layers      []LayerStats // in order of creation
+}
+
+// LayerStats are one layer's counters. A Get is one of the first four.
+type LayerStats struct {
+	Name                                                  string
+	MemoryHits, RedisHits, Shared, Misses                 uint64 // Shared: waited for a load that another caller began
+	NegativeHits, StaleHits                               uint64 // included in the hits above
+	Loads, LoadErrors, Fills, FillsRefused, Invalidations uint64
+	RedisErrors                                           uint64
+	CostAvoided                                           uint64 // sum of Fill.Cost over hits
+	CostPaid                                              uint64 // sum of Fill.Cost over loads
+	LoadTime                                              time.Duration
+	MemoryItems, MemoryBytes                              int64
+}
+
+// counters are what a layer counts; adding to one never allocates or waits.
+type counters struct {
+	memoryHits, redisHits, shared, misses                 atomic.Uint64
+	negativeHits, staleHits                               atomic.Uint64
+	loads, loadErrors, fills, fillsRefused, invalidations atomic.Uint64
+	redisErrors                                           atomic.Uint64
+	costAvoided, costPaid                                 atomic.Uint64
+	loadTime                                              atomic.Int64
+	memoryItems, memoryBytes                              atomic.Int64 // gauges: not reset
+}
+
+func (c *counters) hit(source *atomic.Uint64, it *item) {
+	source.Add(1)
+	if it.cost > 0 {
+		c.costAvoided.Add(uint64(it.cost))
+	}
+	if it.negative {
+		c.negativeHits.Add(1)
+	}
+}
+
+func (c *counters) snapshot(name string) LayerStats {
+	return LayerStats{
+		Name:          name,
+		MemoryHits:    c.memoryHits.Load(),
+		RedisHits:     c.redisHits.Load(),
+		Shared:        c.shared.Load(),
+		Misses:        c.misses.Load(),
+		NegativeHits:  c.negativeHits.Load(),
+		StaleHits:     c.staleHits.Load(),
+		Loads:         c.loads.Load(),
+		LoadErrors:    c.loadErrors.Load(),
+		Fills:         c.fills.Load(),
+		FillsRefused:  c.fillsRefused.Load(),
+		Invalidations: c.invalidations.Load(),
+		RedisErrors:   c.redisErrors.Load(),
+		CostAvoided:   c.costAvoided.Load(),
+		CostPaid:      c.costPaid.Load(),
+		LoadTime:      time.Duration(c.loadTime.Load()),
+		MemoryItems:   c.memoryItems.Load(),
+		MemoryBytes:   c.memoryBytes.Load(),
+	}
+}
+
+func (c *counters) reset() {
+	for _, n := range []*atomic.Uint64{
+		&c.memoryHits, &c.redisHits, &c.shared, &c.misses, &c.negativeHits, &c.staleHits,
+		&c.loads, &c.loadErrors, &c.fills, &c.fillsRefused, &c.invalidations, &c.redisErrors,
+		&c.costAvoided, &c.costPaid,
+	} {
+		n.Store(0)
+	}
+	c.loadTime.Store(0)
+}
+
+// Stats gives the counters since start (or since ResetStats). It may be
+// called at any time; the numbers are read one by one, not all at one moment.
+func (e *Engine) Stats() Stats {
+	s := Stats{Node: e.o.Node, MemoryLimit: e.o.MemoryBytes}
+	for _, l := range e.layerList() {
+		ls := l.stats.snapshot(l.name)
+		s.MemoryBytes += ls.MemoryBytes
+		s.MemoryItems += ls.MemoryItems
+		s.Layers = append(s.Layers, ls)
+	}
+	return s
+}
+
+// ResetStats sets the counters to zero; what is in memory stays counted.
+func (e *Engine) ResetStats() {
+	for _, l := range e.layerList() {
+		l.stats.reset()
+	}
+}
