@@ -12,6 +12,7 @@ type Option func(*config)
 type config struct {
 	username, password string
 	tls                bool
+	certs              *certificates // with tls; made once for a group of servers
 	extra              []directive
 }
 
@@ -50,35 +51,41 @@ func WithConfig(name string, values ...string) Option {
 	return func(c *config) { c.extra = append(c.extra, directive{name, values}) }
 }
 
-func newConfig(opts []Option) config {
+func newConfig(tb TB, opts []Option) (config, error) {
 	var c config
 	for _, o := range opts {
 		o(&c)
 	}
-	return c
+	if !c.tls {
+		return c, nil
+	}
+	certs, err := makeCertificates(tb.TempDir())
+	c.certs = certs
+	return c, err
 }
 
-// with gives a copy that has further directives before the caller's own.
-func (c config) with(more ...directive) config {
+// after gives a copy that has further directives before the caller's own, which
+// therefore win.
+func (c config) after(more ...directive) config {
 	c.extra = slices.Concat(more, c.extra)
 	return c
 }
 
 // listening gives the directives that a server and a sentinel share.
-func (c config) listening(p port, certs *certificates) []directive {
+func (c config) listening(p port) []directive {
 	ds := []directive{
 		{"bind", []string{"127.0.0.1"}},
 		{"protected-mode", []string{"yes"}},
 	}
-	if certs == nil {
+	if c.certs == nil {
 		return append(ds, directive{"port", []string{p.String()}})
 	}
 	return append(ds,
 		directive{"port", []string{"0"}},
 		directive{"tls-port", []string{p.String()}},
-		directive{"tls-cert-file", []string{certs.certFile}},
-		directive{"tls-key-file", []string{certs.keyFile}},
-		directive{"tls-ca-cert-file", []string{certs.caFile}},
+		directive{"tls-cert-file", []string{c.certs.certFile}},
+		directive{"tls-key-file", []string{c.certs.keyFile}},
+		directive{"tls-ca-cert-file", []string{c.certs.caFile}},
 		directive{"tls-auth-clients", []string{"no"}},
 		directive{"tls-replication", []string{"yes"}},
 	)
@@ -111,9 +118,9 @@ func (c config) replication() []directive {
 }
 
 // server gives the whole configuration of a redis-server.
-func (c config) server(dataDir string, p port, certs *certificates) []directive {
+func (c config) server(dataDir string, p port) []directive {
 	return slices.Concat(
-		c.listening(p, certs),
+		c.listening(p),
 		[]directive{
 			{"dir", []string{dataDir}},
 			{"save", []string{""}},

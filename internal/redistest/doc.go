@@ -29,20 +29,18 @@ type TB interface {
 // patience is how long any wait of this package lasts before the test fails.
 // It is far above what a loaded machine needs; nothing waits that long in
 // vain unless something is broken.
-const patience = 30 * time.Second
-
-// pollEvery is the pause between two looks at a condition.
-const pollEvery = 5 * time.Millisecond
+const patience = time.Minute
 
 // waitUntil looks at check until it gives nil, and gives its last error when
-// the patience is over.
+// the patience is over. It looks less and less often, so that waiting tests
+// leave the processor to what they wait for.
 func waitUntil(check func() error) error {
 	deadline := time.Now().Add(patience)
-	for {
+	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		err := check()
 		if err == nil || time.Now().After(deadline) {
 			return err
 		}
-		time.Sleep(pollEvery)
+		time.Sleep(pause)
 	}
 }

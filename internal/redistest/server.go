@@ -28,11 +28,12 @@ type Server struct {
 	tb     TB
 	cfg    config
 	port   port
-	certs  *certificates // nil without TLS
-	dir    string        // configuration, log, certificates
+	dir    string // configuration and log
 	data   string
 	binary string
 	args   []string
+	// started, if any, is called whenever the server has begun to answer.
+	started func() error
 
 	mu   sync.Mutex
 	proc *process
@@ -42,23 +43,39 @@ type Server struct {
 // answers.
 func Start(tb TB, opts ...Option) *Server {
 	tb.Helper()
-	s, err := launch(tb, newConfig(opts))
+	cfg, err := newConfig(tb, opts)
+	if err != nil {
+		tb.Fatalf("redistest: %v", err)
+	}
+	s, err := launch(tb, cfg)
 	if err != nil {
 		tb.Fatalf("redistest: %v", err)
 	}
 	return s
 }
 
-// launch makes a redis-server and starts it.
+// launch makes a redis-server and starts it, on another port when its own is
+// lost in between.
 func launch(tb TB, cfg config) (*Server, error) {
-	return launchWith(tb, cfg, nil, func(s *Server) []directive {
-		return cfg.server(s.data, s.port, s.certs)
-	})
+	var last error
+	for range 20 {
+		s, err := newServer(tb, cfg)
+		if err != nil {
+			return nil, err
+		}
+		if last = s.launch(cfg.server(s.data, s.port)); last == nil {
+			return s, nil
+		}
+		if !errors.Is(last, errPortTaken) {
+			break
+		}
+	}
+	return nil, last
 }
 
-// launchWith starts a server on a free port with the configuration that
-// configure gives for it, trying other ports when the port is lost in between.
-func launchWith(tb TB, cfg config, args []string, configure func(*Server) []directive) (*Server, error) {
+// newServer makes a server that has a directory and a port, but no
+// configuration, and does not run.
+func newServer(tb TB, cfg config, args ...string) (*Server, error) {
 	binary, err := exec.LookPath("redis-server")
 	if err != nil {
 		return nil, fmt.Errorf("redis-server is not installed; run scripts/setup: %w", err)
@@ -68,25 +85,7 @@ func launchWith(tb TB, cfg config, args []string, configure func(*Server) []dire
 	if err := os.Mkdir(s.data, 0o700); err != nil {
 		return nil, err
 	}
-	if cfg.tls {
-		if s.certs, err = makeCertificates(dir); err != nil {
-			return nil, err
-		}
-	}
-	for range 20 {
-		if s.port, err = reservePort(); err != nil {
-			return nil, err
-		}
-		if err = os.WriteFile(s.confFile(), render(configure(s)), 0o600); err != nil {
-			break
-		}
-		if err = s.start(); !errors.Is(err, errPortTaken) {
-			break
-		}
-		s.port.release()
-	}
-	if err != nil {
-		s.port.release()
+	if s.port, err = reservePort(); err != nil {
 		return nil, err
 	}
 	tb.Cleanup(func() {
@@ -94,6 +93,14 @@ func launchWith(tb TB, cfg config, args []string, configure func(*Server) []dire
 		s.port.release()
 	})
 	return s, nil
+}
+
+// launch writes the configuration and starts the process.
+func (s *Server) launch(ds []directive) error {
+	if err := os.WriteFile(s.confFile(), render(ds), 0o600); err != nil {
+		return err
+	}
+	return s.start()
 }
 
 func (s *Server) confFile() string { return filepath.Join(s.dir, "redis.conf") }
@@ -118,6 +125,9 @@ func (s *Server) start() error {
 	})
 	if err == nil && proc.ended() {
 		err = errors.New("redis-server ended")
+	}
+	if err == nil && s.started != nil {
+		err = s.started()
 	}
 	if err != nil {
 		proc.kill()
@@ -154,24 +164,24 @@ func (s *Server) Password() string { return s.cfg.password }
 
 // TLS gives what a client needs to trust the server; nil without WithTLS.
 func (s *Server) TLS() *tls.Config {
-	if s.certs == nil {
+	if s.cfg.certs == nil {
 		return nil
 	}
-	return s.certs.clientConfig()
+	return s.cfg.certs.clientConfig()
 }
 
 // CAFile gives the authority's certificate as a PEM file; "" without WithTLS.
 func (s *Server) CAFile() string {
-	if s.certs == nil {
+	if s.cfg.certs == nil {
 		return ""
 	}
-	return s.certs.caFile
+	return s.cfg.certs.caFile
 }
 
 // URL gives the address as redis:// or rediss://, with the credentials.
 func (s *Server) URL() string {
 	u := url.URL{Scheme: "redis", Host: s.Addr(), Path: "/0"}
-	if s.certs != nil {
+	if s.cfg.certs != nil {
 		u.Scheme = "rediss"
 	}
 	if s.cfg.username != "" || s.cfg.password != "" {
@@ -213,20 +223,39 @@ func (s *Server) Do(command ...string) (rueidis.RedisMessage, error) {
 
 // Info gives one field of INFO's section.
 func (s *Server) Info(section, field string) (string, error) {
-	msg, err := s.Do("INFO", section)
+	info, err := s.text("INFO", section)
 	if err != nil {
 		return "", err
 	}
-	info, err := msg.ToString()
+	return infoField(info, field)
+}
+
+// text sends a command whose answer is a string. Of a verbatim string, rueidis
+// gives the type as well.
+func (s *Server) text(command ...string) (string, error) {
+	msg, err := s.Do(command...)
 	if err != nil {
 		return "", err
 	}
+	text, err := msg.ToString()
+	return strings.TrimPrefix(text, "txt:"), err
+}
+
+// infoField finds the line "field:value".
+func infoField(info, field string) (string, error) {
 	for line := range strings.Lines(info) {
 		if value, ok := strings.CutPrefix(line, field+":"); ok {
 			return strings.TrimSpace(value), nil
 		}
 	}
-	return "", fmt.Errorf("redistest: INFO %s has no %s", section, field)
+	return "", fmt.Errorf("redistest: the server's information has no %s", field)
+}
+
+// Running reports whether the process is there, paused or not.
+func (s *Server) Running() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.proc != nil && !s.proc.ended()
 }
 
 // running gives the process, or fails the test when it is not there.

@@ -172,3 +172,11 @@ func TestOptionsReachTheServer(t *testing.T) {
 		t.Error("Info of an unknown field gives no error")
 	}
 }
+
+func TestAMissingServerNamesTheSetup(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	_, err := launch(t, config{})
+	if err == nil || !strings.Contains(err.Error(), "scripts/setup") {
+		t.Errorf("without redis-server: %v, want a word on scripts/setup", err)
+	}
+}
