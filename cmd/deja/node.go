@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/dejahq/deja"
+	"github.com/dejahq/deja/cache"
+	"github.com/dejahq/deja/internal/answer"
+	"github.com/dejahq/deja/internal/cacheapi"
+	"github.com/dejahq/deja/internal/layers"
+	"github.com/dejahq/deja/internal/llm"
+	"github.com/dejahq/deja/internal/localmodel"
+	"github.com/dejahq/deja/internal/middleware"
+	"github.com/dejahq/deja/internal/mongo"
+	"github.com/dejahq/deja/internal/monitor"
+	"github.com/dejahq/deja/internal/openaiapi"
+	"github.com/dejahq/deja/internal/sqlite"
+	"github.com/dejahq/deja/ratelimit"
+)
+
+// node is one deja server, put together: everything but the listener.
+type node struct {
+	handler  http.Handler
+	store    deja.Store
+	engine   *cache.Engine
+	limiter  *ratelimit.Limiter // nil: no limit
+	answerer *answer.Answerer
+	monitor  *monitor.Monitor
+	model    answer.Model
+	log      *slog.Logger
+}
+
+// openNode opens what the configuration names. The store must be there; Redis
+// may be away.
+func openNode(ctx context.Context, c *config, log *slog.Logger) (_ *node, err error) {
+	n := &node{log: log, monitor: monitor.New(monitor.Options{})}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, n.close(ctx))
+		}
+	}()
+	if n.store, err = openStore(ctx, c, log); err != nil {
+		return n, err
+	}
+	n.engine, err = cache.Open(ctx, cache.Options{
+		Redis: c.redis(), Prefix: c.Prefix, MemoryBytes: int64(c.Memory), Logger: log,
+	})
+	if err != nil {
+		return n, usageError{err}
+	}
+	kinds, err := layers.New(n.engine, n.store, layers.Options{
+		AssistantTTL: time.Duration(c.AssistantTTL), SchemaTTL: time.Duration(c.SchemaTTL),
+		ContextTTL: time.Duration(c.ContextTTL), AnswerTTL: time.Duration(c.AnswerTTL), Logger: log,
+	})
+	if err != nil {
+		return n, err
+	}
+	if n.model, err = openModel(c, log); err != nil {
+		return n, usageError{err}
+	}
+	n.answerer, err = answer.New(answer.Options{
+		Layers: kinds, Model: n.model, Monitor: n.monitor, RunTimeout: time.Duration(c.ModelTimeout), Logger: log,
+	})
+	if err != nil {
+		return n, err
+	}
+	if c.RateLimit > 0 {
+		n.limiter, err = ratelimit.New(ratelimit.Options{
+			Redis: c.redis(), Prefix: c.Prefix, Limit: c.RateLimit, Window: time.Duration(c.RateWindow), Logger: log,
+		})
+		if err != nil {
+			return n, err
+		}
+	}
+	n.handler, err = n.routes(c, kinds)
+	return n, err
+}
+
+func openStore(ctx context.Context, c *config, log *slog.Logger) (deja.Store, error) {
+	if !c.MongoDBURI.IsZero() {
+		return mongo.Open(ctx, mongo.Options{URI: c.MongoDBURI, Database: c.MongoDBName, Logger: log})
+	}
+	return sqlite.Open(ctx, sqlite.Options{Dir: c.DataDir, Logger: log})
+}
+
+func openModel(c *config, log *slog.Logger) (answer.Model, error) {
+	if c.localModel() {
+		return localmodel.New(localmodel.Options{})
+	}
+	return llm.New(llm.Options{BaseURL: c.OpenAIBaseURL, APIKey: c.OpenAIKey, Timeout: time.Duration(c.ModelTimeout), Logger: log})
+}
+
+// routes puts the APIs behind what every request passes.
+func (n *node) routes(c *config, kinds *layers.Layers) (http.Handler, error) {
+	mux := http.NewServeMux()
+	v1, err := openaiapi.New(openaiapi.Options{
+		Layers: kinds, Answerer: n.answerer, MaxUploadBytes: int64(c.MaxUpload), MaxRows: c.MaxRows, Logger: n.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	v1.Routes(mux)
+	cacheAPI, err := cacheapi.New(cacheapi.Options{
+		Layers: kinds, Monitor: n.monitor, Store: n.store, Model: n.model.Name(), Version: version(), Logger: n.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	cacheAPI.Routes(mux)
+
+	var proxies []netip.Prefix
+	for _, cidr := range c.TrustedProxies {
+		proxies = append(proxies, netip.MustParsePrefix(cidr))
+	}
+	_ = proxies
+	return middleware.Chain(mux), nil
+}
+
+// close ends the node: open answers may finish until ctx ends.
+func (n *node) close(ctx context.Context) error {
+	var errs []error
+	if n.answerer != nil {
+		if err := n.answerer.Close(ctx); err != nil {
+			n.log.Warn("open answers were cut short", "error", err)
+		}
+	}
+	if n.limiter != nil {
+		errs = append(errs, n.limiter.Close())
+	}
+	if n.engine != nil {
+		errs = append(errs, n.engine.Close())
+	}
+	if n.store != nil {
+		errs = append(errs, n.store.Close())
+	}
+	return errors.Join(errs...)
+}
