@@ -61,6 +61,7 @@ type Run struct {
 	ToolChoice          json.RawMessage   `json:"tool_choice,omitempty"`
 	ParallelToolCalls   *bool             `json:"parallel_tool_calls,omitempty"`
 	ResponseFormat      json.RawMessage   `json:"response_format,omitempty"`
+	ReasoningEffort     string            `json:"reasoning_effort,omitempty"`
 
 	// RequiredAction holds the function calls that wait for the caller's
 	// outputs while the status is requires_action.
