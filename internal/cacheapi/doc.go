@@ -1,0 +1,111 @@
+// Package cacheapi serves the cache API under /api/cache: how the cache is,
+// what it costs and saves, and the levers to warm and to empty it.
+//
+// Times of day are RFC 3339 in UTC with milliseconds, durations milliseconds
+// with three decimals (uptimes: whole seconds), rates 0 to 100 with two, and
+// sizes bytes. Bodies are JSON objects; the names of their fields are matched
+// exactly. An error is {"status": "error", "message": "..."}: 400 for a body
+// that is no JSON object, has a field too few, too many or of the wrong type;
+// 404 for another path, 405 for another method (Allow says which), 413 for a
+// body above 1 MiB, 415 for a Content-Type that is not JSON.
+//
+// # GET /api/cache/health
+//
+// Status 200, or 503 when status is "unhealthy".
+//
+//	status     "healthy"; "degraded": Redis answers but this node does not
+//	           trust it yet; "unhealthy": Redis is configured and does not
+//	           answer, or the store does not
+//	timestamp  when this was found out
+//	version    of deja
+//	node       the name of the node that answers
+//	model      what answers questions
+//	stats      see below
+//	cache      connected: Redis answered just now (false without Redis);
+//	           provider: "memory" or "memory+redis"
+//	store      connected: the store answered; name: "sqlite" or "mongodb"
+//	notes      what is worth knowing, in plain words; may be empty
+//
+// The object stats, here and in the metrics:
+//
+//	connected        Redis answered just now
+//	totalKeys        keys in Redis's database, foreign ones included; without
+//	                 Redis, entries in this node's memory
+//	memoryInfo       memory that Redis uses (without Redis: this node's
+//	                 entries), as in Redis's INFO: "1.21M"
+//	uptime           seconds, of Redis (without Redis: of this server)
+//	serverUptime     seconds, of this server
+//	usedMemoryBytes  what memoryInfo says; 0 without Redis
+//	maxMemoryBytes   Redis's maxmemory; 0: none
+//	evictionPolicy   Redis's maxmemory-policy
+//	redisVersion     of Redis
+//	role             "master" or "slave", as Redis says
+//	latencyMs        how long Redis took to answer just now
+//	breaker          "closed": Redis is in use; "open": it is not; "half-open":
+//	                 it is being tried
+//	lastError        the last error of Redis
+//	epoch            changes when everything in memory was dropped because
+//	                 invalidations may have been missed
+//	localItems       entries in this node's memory
+//	localBytes       their size
+//	localLimitBytes  the budget
+//
+// # GET /api/cache/metrics
+//
+// Counts since summary.since: the start, or the last reset.
+//
+//	status       "success"
+//	timestamp    when this was added up
+//	cache        connected, provider and stats, as above
+//	performance  per endpoint, by method and route pattern:
+//	               totalRequests      all of them: hits, misses and uncached
+//	               cacheHits          answered from the cache
+//	               cacheMisses        something had to be loaded or a model asked
+//	               uncached           had nothing to do with the cache
+//	               hitRate            of hits and misses
+//	               avgResponseTime, totalResponseTime, p50, p95, p99
+//	                                  to the last byte of the answer
+//	               avgHitTime, avgMissTime
+//	summary      the same of all endpoints together, with overallHitRate for
+//	             hitRate, and totalEndpoints and since
+//	layers       per layer of the cache: name; hits (memoryHits, redisHits and
+//	             shared: waited for another's load), misses, hitRate;
+//	             negativeHits and staleHits (of the hits); loads, loadErrors,
+//	             avgLoadTime; fills, fillsRefused (overtaken by an
+//	             invalidation); invalidations; redisErrors; queriesAvoided and
+//	             queriesPaid; memoryItems, memoryBytes
+//	savings      storeQueries (that read) and storeQueriesAvoided,
+//	             queryReduction (avoided of both), storeWrites; modelCalls and
+//	             modelCallsAvoided; tokens and tokensAvoided
+//
+// # POST /api/cache/metrics
+//
+// {"action": "reset-metrics"} sets all counters of this node to zero and
+// answers {status, action, message, timestamp}.
+//
+// {"action": "warmup", "assistantIds": [...]} (1 to 1,000 ids) loads data and
+// schema of each assistant into the cache, waits for all, and answers
+// {status: "success", action, timestamp, results, warmed, failed}, with the
+// results {assistantId, queries, ok, error} in the order of the request.
+// queries is what the store was asked; 0 means that all was cached. An
+// assistant that can't be warmed has ok false and an error, and fails no
+// others. With "Accept: application/x-ndjson" each result is sent as a line of
+// its own as soon as it is there, and then the answer without results as the
+// last; a body that ends without it was cut.
+//
+// # POST /api/cache/invalidate
+//
+// {"type": "assistant", "assistantId": "asst_..."} drops the data, schema and
+// answers of an assistant; {"type": "thread", "threadId": "thread_..."} the
+// context and answers of a thread; {"type": "all"} everything that deja has
+// cached, and nothing else in Redis. The answer is {status: "success",
+// message, timestamp, type, receipt}:
+//
+//	version       the version below which nothing is served any more; 0 if
+//	              versions had no part in it
+//	nodes         live nodes
+//	acknowledged  of them, those known to serve the old values no more
+//	remote        Redis has it; false: there is no Redis, or it is away and
+//	              will be told on its return
+//	elapsedMs     how long it took
+package cacheapi
