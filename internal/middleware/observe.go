@@ -1,0 +1,74 @@
+package middleware
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/dejahq/deja"
+	"github.com/dejahq/deja/internal/answer"
+	"github.com/dejahq/deja/internal/layers"
+	"github.com/dejahq/deja/internal/monitor"
+)
+
+const outcomeHeader = "X-Deja-Cache"
+
+// Observe gives each request a trace, in which the layers of the cache write
+// what they did, counts store queries, and tells the monitor what came of it:
+// the request's route, its time to the last byte, and whether it was a hit, a
+// miss, or had nothing to do with the cache.
+func Observe(m *monitor.Monitor) Middleware {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			x, w, r := exchangeOf(w, r)
+			ctx, trace := layers.WithTrace(r.Context())
+			r = r.WithContext(deja.WithQueryCount(ctx, m.Queries()))
+			began := time.Now()
+			defer func() {
+				label, took := x.label(r), time.Since(began)
+				switch classify(answer.Outcome(x.Header().Get(outcomeHeader)), trace.Spans()) {
+				case served:
+					m.RecordHit(label, took)
+				case loaded:
+					m.RecordMiss(label, took)
+				default:
+					m.RecordUncached(label, took)
+				}
+			}()
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// relation is a request's relation to the cache.
+type relation int
+
+const (
+	none   relation = iota
+	served          // from the cache
+	loaded          // from a source
+)
+
+// classify goes by the answer's outcome, where there is one. Other requests
+// are served from the cache when all layers that they looked into had what
+// they wanted.
+func classify(outcome answer.Outcome, spans []layers.Span) relation {
+	switch outcome {
+	case answer.Hit, answer.Coalesced, answer.Similar:
+		return served
+	case answer.Miss, answer.Refresh:
+		return loaded
+	case answer.Bypass: // it was not to be asked
+		return none
+	}
+	found := none
+	for _, s := range spans {
+		switch s.Layer {
+		case layers.AssistantData, layers.SchemaInfo, layers.ThreadContext, layers.MessageResponses:
+			if !s.Hit {
+				return loaded
+			}
+			found = served
+		}
+	}
+	return found
+}
