@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Engine is the cache: one per process, shared by all layers. It is safe for
@@ -12,7 +13,8 @@ import (
 type Engine struct {
 	o Options
 	memory
-	gens generations
+	gens   generations
+	remote *remote // nil: memory only
 
 	mu     sync.RWMutex
 	layers []*layer
@@ -21,6 +23,9 @@ type Engine struct {
 	work   sync.WaitGroup // flights and background work
 	life   sync.RWMutex   // guards closed against work.Add
 	closed bool
+
+	start     time.Time
+	startUnix int64
 
 	seq atomic.Uint64 // of calls and flights
 }
@@ -40,8 +45,43 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if err := e.gens.open(e.clock); err != nil {
 		return nil, fmt.Errorf("cache: generations: %w", err)
 	}
-	e.gens.fetch = func(context.Context, string) (token, error) { return newToken(), nil }
+	e.start = time.Now()
+	e.startUnix = e.start.UnixNano()
+	e.gens.fetch, e.gens.again = e.generation, e.connected
+	if o.Redis == nil {
+		return e, nil
+	}
+	if e.remote, err = openRemote(e); err != nil {
+		e.gens.close()
+		e.memory.close()
+		return nil, err
+	}
+	wait, cancel := context.WithTimeout(ctx, o.HardTimeout)
+	defer cancel()
+	select {
+	case <-e.remote.ready:
+	case <-wait.Done():
+	}
 	return e, nil
+}
+
+// now is the time in Unix nanoseconds, as it was at the start and counted on
+// from there: a clock that somebody sets doesn't move it.
+func (e *Engine) now() int64 { return e.startUnix + int64(time.Since(e.start)) }
+
+// generation gives a group's token. Without Redis, or while it is away, the
+// generation is one of this node only: a zero token in the latter case, which
+// keeps its entries out of Redis.
+func (e *Engine) generation(_ context.Context, group string) token {
+	if e.remote == nil {
+		return newToken()
+	}
+	// Not the caller's context: others wait for the answer too.
+	t, err := e.remote.generation(e.remote.soft.context(), group)
+	if err != nil {
+		return 0
+	}
+	return t
 }
 
 // Close refuses new work and waits for what is under way; idempotent.
@@ -54,10 +94,17 @@ func (e *Engine) Close() error {
 	if was {
 		return nil
 	}
+	if e.remote != nil {
+		e.remote.close()
+		e.work.Wait() // what the loss of the connection set off
+	}
 	e.gens.close()
 	e.memory.close()
 	return nil
 }
+
+// connected says whether Redis is asked at the moment.
+func (e *Engine) connected() bool { return e.remote != nil && !e.remote.breaker.open.Load() }
 
 // begin says that work starts, unless the engine is closed. The caller ends
 // it with e.work.Done.

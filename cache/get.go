@@ -77,9 +77,8 @@ func (l *Layer[V]) lookup(ctx context.Context, id string, load Loader[V], c call
 
 // Peek gives what is cached, if anything; it loads nothing and leaves no
 // lease. A remembered absence is nothing.
-func (l *Layer[V]) Peek(ctx context.Context, id string, opts ...Option) (Entry[V], bool) {
-	c := newCall(opts)
-	it, source := l.peek(ctx, strings.Clone(id), c.own())
+func (l *Layer[V]) Peek(_ context.Context, id string, opts ...Option) (Entry[V], bool) {
+	it, source := l.peek(strings.Clone(id), ownCall(opts))
 	if it == nil || it.negative {
 		return Entry[V]{Key: l.key(id)}, false
 	}
@@ -114,30 +113,32 @@ func (l *layer) recall(id string, c *call) *item {
 	return it
 }
 
-func (l *layer) peek(ctx context.Context, id string, c call) (*item, Source) {
+func (l *layer) peek(id string, c call) (*item, Source) {
 	e := l.engine
 	key := memKey{l, id}
 	now := e.clock.NowNano()
-	if it, ok := e.items.GetIfPresent(key); ok && it.current(e) && c.accepts(it, now) && now < it.dead {
-		l.stats.hit(&l.stats.memoryHits, it)
-		if now >= it.fresh {
-			l.stats.staleHits.Add(1)
-		}
-		return it, FromMemory
+	it, source := (*item)(nil), FromMemory
+	if en, ok := e.items.GetEntry(key); ok && en.Value.current(e) && c.accepts(en.Value, now) && now < en.Value.dead {
+		it = en.Value
+	} else if e.remote != nil && c.check(id) == nil {
+		w := watch{key: key}
+		e.watch(&w)
+		it, _, _ = l.read(e.remote.soft.context(), &w, &c)
+		source = FromRedis
+		e.unwatch(&w)
 	}
-	l.stats.misses.Add(1)
-	return nil, ""
+	if it == nil {
+		l.stats.misses.Add(1)
+		return nil, ""
+	}
+	it, source, _ = l.served(it, source)
+	return it, source
 }
 
 // obtain is Get past the quick look into memory.
 func (l *layer) obtain(ctx context.Context, id string, c call, load loader) (*item, Source, error) {
-	if err := checkID(id); err != nil {
+	if err := c.check(id); err != nil {
 		return nil, "", err
-	}
-	for _, g := range c.groups {
-		if err := checkGroup(g); err != nil {
-			return nil, "", err
-		}
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, "", context.Cause(ctx)
@@ -193,7 +194,7 @@ func (f *flight) serves(c *call, arrival uint64) bool {
 	if f.source == FromLoad && f.seq > arrival {
 		return f.item.in(c.groups)
 	}
-	return c.accepts(f.item, time.Now().UnixNano())
+	return c.accepts(f.item, f.key.layer.engine.now())
 }
 
 // served counts an answer and turns a remembered absence into its error.
@@ -231,10 +232,6 @@ func (l *layer) refreshing(ctx context.Context, key memKey, c call, load loader)
 	if now < it.Value.early { // refreshed meanwhile
 		return it.Value
 	}
-	if f, lead, _ := e.join(key, c, e.seq.Add(1), true); lead {
-		l.lead(ctx, f, load)
-	} else {
-		e.leave(f)
-	}
+	l.refresh(ctx, key, c, load)
 	return it.Value
 }

@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/maypok86/otter/v2"
 )
@@ -16,9 +17,9 @@ import (
 type generation struct {
 	name  string
 	dead  atomic.Bool
-	known chan struct{} // closed when token or err is set
-	token token
-	err   error
+	known chan struct{} // closed when token is set
+	token token         // zero: Redis could not be asked
+	made  time.Time
 }
 
 // generations is this node's view of the groups' generations: asked once,
@@ -26,7 +27,10 @@ type generation struct {
 type generations struct {
 	table *otter.Cache[string, *generation]
 	all   atomic.Pointer[generation] // of groupAll, never evicted
-	fetch func(ctx context.Context, group string) (token, error)
+	fetch func(ctx context.Context, group string) token
+	// again says whether it may be worth while to ask once more for a
+	// generation that could not be had.
+	again func() bool
 }
 
 const maxGenerations = 1 << 17
@@ -85,16 +89,17 @@ func (g *generations) resolve(ctx context.Context, groups []string) ([]*generati
 func (g *generations) one(ctx context.Context, group string) (*generation, error) {
 	gen, mine := g.place(group)
 	if mine {
-		gen.token, gen.err = g.fetch(ctx, group)
-		if gen.err != nil {
-			g.remove(gen)
-		}
-		close(gen.known)
-		return gen, gen.err
+		defer close(gen.known)
+		gen.token = g.fetch(ctx, group)
+		return gen, nil
 	}
 	select {
 	case <-gen.known:
-		return gen, gen.err
+		if gen.token == 0 && time.Since(gen.made) > time.Second && g.again() {
+			g.kill(group)
+			return g.one(ctx, group)
+		}
+		return gen, nil
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
@@ -106,7 +111,7 @@ func (g *generations) place(group string) (gen *generation, mine bool) {
 		if gen = g.all.Load(); gen != nil {
 			return gen, false
 		}
-		gen = &generation{name: group, known: make(chan struct{})}
+		gen = &generation{name: group, made: time.Now(), known: make(chan struct{})}
 		for !g.all.CompareAndSwap(nil, gen) {
 			if other := g.all.Load(); other != nil {
 				return other, false
@@ -119,22 +124,7 @@ func (g *generations) place(group string) (gen *generation, mine bool) {
 	}
 	gen, _ = g.table.ComputeIfAbsent(group, func() (*generation, bool) {
 		mine = true
-		return &generation{name: group, known: make(chan struct{})}, false
+		return &generation{name: group, made: time.Now(), known: make(chan struct{})}, false
 	})
 	return gen, mine
-}
-
-// remove takes a generation that could not be fetched out of the view.
-func (g *generations) remove(gen *generation) {
-	gen.dead.Store(true)
-	if gen.name == groupAll {
-		g.all.CompareAndSwap(gen, nil)
-		return
-	}
-	g.table.ComputeIfPresent(gen.name, func(now *generation) (*generation, otter.ComputeOp) {
-		if now == gen {
-			return nil, otter.InvalidateOp
-		}
-		return now, otter.CancelOp
-	})
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"time"
+
+	"github.com/redis/rueidis"
 )
 
 // Receipt says how far an invalidation has come.
@@ -26,7 +28,7 @@ func (l *Layer[V]) Invalidate(ctx context.Context, id string, version int64) (Re
 	return l.invalidate(ctx, strings.Clone(id), version)
 }
 
-func (l *layer) invalidate(_ context.Context, id string, version int64) (Receipt, error) {
+func (l *layer) invalidate(ctx context.Context, id string, version int64) (Receipt, error) {
 	began := time.Now()
 	if err := checkID(id); err != nil {
 		return Receipt{}, err
@@ -34,12 +36,26 @@ func (l *layer) invalidate(_ context.Context, id string, version int64) (Receipt
 	if version < 0 {
 		return Receipt{}, errVersion
 	}
-	key := memKey{l, id}
+	e, key := l.engine, memKey{l, id}
+	if !e.begin() {
+		return Receipt{}, ErrClosed
+	}
+	defer e.work.Done()
 	l.stats.invalidations.Add(1)
-	r := Receipt{Version: l.engine.raise(key, version), Nodes: 1, Acknowledged: 1}
-	l.engine.drop(key)
-	r.Elapsed = time.Since(began)
-	return r, nil
+	rec := Receipt{Version: e.raise(key, version), Nodes: 1, Acknowledged: 1}
+	e.drop(key)
+	if r := e.remote; r != nil {
+		rec.Remote = r.tell(ctx, func(ctx context.Context, c rueidis.Client) error {
+			floor, err := r.invalidate(ctx, c, l.key(id), version, version == 0)
+			rec.Version = max(rec.Version, floor)
+			return err
+		}, func() { r.missed.addKey(key, version) })
+		// Once more: what this node read between the two is not pushed to it,
+		// because the invalidation came from itself.
+		e.drop(key)
+	}
+	rec.Elapsed = time.Since(began)
+	return rec, nil
 }
 
 // InvalidateGroup makes every entry of the group unreachable at once, in O(1).
@@ -55,8 +71,20 @@ func (e *Engine) Clear(ctx context.Context) (Receipt, error) {
 	return e.invalidateGroup(ctx, groupAll)
 }
 
-func (e *Engine) invalidateGroup(_ context.Context, group string) (Receipt, error) {
+func (e *Engine) invalidateGroup(ctx context.Context, group string) (Receipt, error) {
 	began := time.Now()
+	if !e.begin() {
+		return Receipt{}, ErrClosed
+	}
+	defer e.work.Done()
+	rec := Receipt{Nodes: 1, Acknowledged: 1}
 	e.gens.kill(group)
-	return Receipt{Nodes: 1, Acknowledged: 1, Elapsed: time.Since(began)}, nil
+	if r := e.remote; r != nil {
+		rec.Remote = r.tell(ctx, func(ctx context.Context, c rueidis.Client) error {
+			return r.bump(ctx, c, group)
+		}, func() { r.missed.addGroup(group) })
+		e.gens.kill(group) // as in invalidate
+	}
+	rec.Elapsed = time.Since(began)
+	return rec, nil
 }

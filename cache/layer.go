@@ -92,7 +92,7 @@ func (l *layer) newItem(f Fill, negative bool, took time.Duration, gens []*gener
 	if l.jitter > 0 {
 		ttl -= time.Duration(rand.Float64() * l.jitter * float64(ttl))
 	}
-	now := time.Now().UnixNano()
+	now := l.engine.now()
 	it := &item{
 		negative: negative,
 		version:  f.Version,
@@ -110,3 +110,6 @@ func (l *layer) newItem(f Fill, negative bool, took time.Duration, gens []*gener
 
 // keepFor says how long the item may be served from this memory.
 func (it *item) keepFor(now int64, d time.Duration) { it.kept = min(it.dead, now+int64(d)) }
+
+// Engine gives the engine that the layer belongs to.
+func (l *Layer[V]) Engine() *Engine { return l.engine }

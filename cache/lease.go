@@ -13,7 +13,7 @@ import (
 // reports false. Lease must be ended by Fill or Release.
 func (l *Layer[V]) Claim(ctx context.Context, id string, opts ...Option) (e Entry[V], ok bool, lease *Lease[V]) {
 	id = strings.Clone(id)
-	c := newCall(opts).own()
+	c := ownCall(opts)
 	it, source, right := l.claim(ctx, id, c)
 	if it != nil {
 		return l.entry(id, it, source), true, nil
@@ -30,7 +30,7 @@ type Lease[V any] struct {
 // right is a Lease without its type.
 type right struct {
 	layer *layer
-	gens  []*generation
+	grant grant
 	began time.Time
 	watch watch
 	end   sync.Once
@@ -52,60 +52,104 @@ func (s *Lease[V]) Fill(ctx context.Context, v V, f Fill) (bool, error) {
 }
 
 // Release gives the right back; a no-op after Fill.
-func (s *Lease[V]) Release(ctx context.Context) {
+func (s *Lease[V]) Release(context.Context) {
 	if s.right != nil {
-		s.right.release(ctx)
+		s.right.release()
 	}
 }
 
 // claim gives an item, or the right to make one (nil: someone else has it).
 func (l *layer) claim(ctx context.Context, id string, c call) (*item, Source, *right) {
-	if checkID(id) != nil {
+	e := l.engine
+	if c.check(id) != nil {
 		return nil, "", nil
 	}
-	for _, g := range c.groups {
-		if checkGroup(g) != nil {
-			return nil, "", nil
+	key := memKey{l, id}
+	r := &right{
+		layer: l,
+		began: time.Now(),
+		grant: grant{fill: true, away: e.remote == nil, force: c.refresh},
+		watch: watch{key: key, claim: make(chan struct{})},
+	}
+	if it, source := l.peek(id, c); it != nil {
+		if !it.negative && e.now() < it.fresh {
+			return it, source, nil
 		}
+		r.grant.seen = it.mark
 	}
-	if it, source := l.peek(ctx, id, c); it != nil && !it.negative && l.engine.clock.NowNano() < it.fresh {
-		return it, source, nil
-	}
-	r := &right{layer: l, began: time.Now(), watch: watch{key: memKey{l, id}, claim: make(chan struct{})}}
-	if !l.engine.reserve(&r.watch) {
+	if !e.begin() {
 		return nil, "", nil
 	}
-	gens, err := l.engine.gens.resolve(ctx, c.groups)
-	if err != nil {
-		r.release(ctx)
+	if !e.reserve(&r.watch) {
+		e.work.Done()
 		return nil, "", nil
 	}
-	r.gens = gens
+	if it, ok := l.claimRemote(ctx, r, &c); it != nil || !ok {
+		r.release()
+		return it, FromRedis, nil
+	}
 	return nil, "", r
 }
 
-func (r *right) fill(ctx context.Context, v any, f Fill) (bool, error) {
-	defer r.release(ctx)
-	l := r.layer
-	it := l.newItem(f, false, time.Since(r.began), r.gens)
-	it.value = v
-	b, err := l.encode(v)
-	if err != nil {
-		return false, err
+// claimRemote asks Redis for the right. ok is false when someone else has it.
+func (l *layer) claimRemote(ctx context.Context, r *right, c *call) (it *item, ok bool) {
+	e, g := l.engine, &r.grant
+	var err error
+	if e.remote == nil {
+		g.gens, err = e.gens.resolve(ctx, c.groups)
+		return nil, err == nil
 	}
-	it.size = int64(len(b))
-	if f.NoStore || !l.engine.keep(&r.watch, it) {
-		l.stats.fillsRefused.Add(1)
-		return false, nil
+	soft := e.remote.soft.context()
+	g.nonce = newToken()
+	for {
+		e.renew(&r.watch, true)
+		if g.gens, err = e.gens.resolve(soft, c.groups); err != nil {
+			return nil, false
+		}
+		reply, b, err := e.remote.lease(soft, l.key(r.watch.key.id), g.nonce, g.seen, g.force)
+		switch {
+		case err != nil:
+			g.away = true
+			return nil, true
+		case reply == leaseGranted:
+			g.keeper = l.keepLease(&r.watch, g.nonce)
+			if e.voided(&r.watch) {
+				e.renew(&r.watch, true)
+				g.keeper.renew()
+				return nil, !e.voided(&r.watch)
+			}
+			return nil, true
+		case reply == leaseHeld:
+			return nil, false
+		}
+		if it = l.take(&r.watch, b, g.gens, c); it != nil && !it.negative && e.now() < it.fresh {
+			l.stats.hit(&l.stats.redisHits, it)
+			return it, true
+		}
+		g.see(b)
 	}
-	l.stats.fills.Add(1)
-	return true, nil
 }
 
-func (r *right) release(context.Context) {
+func (r *right) fill(_ context.Context, v any, f Fill) (bool, error) {
+	defer r.release()
+	l := r.layer
+	it := l.newItem(f, false, time.Since(r.began), r.grant.gens)
+	it.value = v
+	if f.NoStore {
+		return false, nil
+	}
+	return l.fill(&r.watch, &r.grant, it)
+}
+
+func (r *right) release() {
 	r.end.Do(func() {
-		r.layer.engine.unwatch(&r.watch)
+		e := r.layer.engine
+		e.unwatch(&r.watch)
 		close(r.watch.claim)
+		if r.grant.keeper != nil {
+			r.grant.keeper.release()
+		}
+		e.work.Done()
 	})
 }
 
@@ -140,26 +184,36 @@ func (m *memory) claimed(key memKey) <-chan struct{} {
 }
 
 // awaitClaim waits for a claim on the flight's key in this process. It gives
-// what was filled meanwhile, or says whether the flight may fill.
-func (l *layer) awaitClaim(ctx context.Context, f *flight) (fill bool, it *item) {
+// what was filled meanwhile, or notes whether the flight may fill.
+func (l *layer) awaitClaim(ctx context.Context, f *flight, g *grant) *item {
 	e := l.engine
+	claim := e.claimed(f.key)
+	if claim == nil {
+		return nil
+	}
+	if f.background {
+		g.fill = false
+		return nil
+	}
 	wait := time.NewTimer(l.loadWait)
 	defer wait.Stop()
-	for {
-		claim := e.claimed(f.key)
-		if claim == nil {
-			return true, nil
-		}
+	for ; claim != nil; claim = e.claimed(f.key) {
 		select {
 		case <-claim:
 		case <-wait.C:
-			return false, nil
+			g.fill, g.away = false, true
+			return nil
 		case <-ctx.Done():
-			return false, nil
+			g.fill, g.away = false, true
+			return nil
 		}
 		now := e.clock.NowNano()
 		if en, ok := e.items.GetEntryQuietly(f.key); ok && en.Value.current(e) && now < en.Value.fresh && f.call.accepts(en.Value, now) {
-			return true, en.Value
+			return en.Value
 		}
 	}
+	if e.remote != nil {
+		g.soft = e.remote.soft.context() // the wait was not for Redis
+	}
+	return nil
 }

@@ -13,11 +13,32 @@ type loader func(ctx context.Context, f *Fill) (any, error)
 // runtime.Goexit.
 var errExited = errors.New("cache: the loader ended its goroutine")
 
-// lead runs a flight that the caller started. The flight's context has the
-// values of ctx and not its end: it ends when all waiters have left. The
-// caller holds a share of e.work.
+// lead runs a flight that the caller started. A hit in Redis is brought on
+// the caller's own goroutine, within the soft timeout; everything else on one
+// whose context has the values of ctx and not its end: it ends when all
+// waiters have left. The caller holds a share of e.work.
 func (l *layer) lead(ctx context.Context, f *flight, load loader) {
 	e := l.engine
+	g := grant{fill: true, away: e.remote == nil}
+	if e.remote != nil {
+		g.soft = e.remote.soft.context()
+		g.force = f.call.refresh
+		if f.stale != nil {
+			g.seen = f.stale.mark
+		}
+		if !f.background && !g.force {
+			it, seen, err := l.read(g.soft, &f.watch, &f.call)
+			if it != nil {
+				e.land(f, it, FromRedis, nil)
+				if now := e.now(); now >= it.fresh || early(it, now) {
+					l.refresh(ctx, f.key, f.call, load)
+				}
+				return
+			}
+			g.away = err != nil
+			g.see(seen)
+		}
+	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	e.loading(f, cancel)
 	e.work.Add(1)
@@ -25,31 +46,58 @@ func (l *layer) lead(ctx context.Context, f *flight, load loader) {
 		defer e.work.Done()
 		defer cancel()
 		it, source, err := (*item)(nil), FromLoad, errExited
-		defer func() { e.land(f, it, source, err) }()
-		it, source, err = l.fetch(ctx, f, load)
+		defer func() {
+			e.land(f, it, source, err)
+			if g.keeper != nil {
+				g.keeper.release()
+			}
+		}()
+		it, source, err = l.fetch(ctx, f, &g, load)
 	}()
 }
 
-// fetch brings an entry from wherever it is, from the source in the end.
-func (l *layer) fetch(ctx context.Context, f *flight, load loader) (*item, Source, error) {
+// refresh starts a background load of a key, unless one is under way. The
+// caller holds a share of e.work.
+func (l *layer) refresh(ctx context.Context, key memKey, c call, load loader) {
 	e := l.engine
-	fill, it := l.awaitClaim(ctx, f)
-	if it != nil {
+	if f, lead, _ := e.join(key, c, e.seq.Add(1), true); lead {
+		l.lead(ctx, f, load)
+	} else {
+		e.leave(f)
+	}
+}
+
+// fetch brings an entry from wherever it is, from the source in the end.
+func (l *layer) fetch(ctx context.Context, f *flight, g *grant, load loader) (*item, Source, error) {
+	if it := l.awaitClaim(ctx, f, g); it != nil {
 		return it, FromShared, nil
 	}
-	gens, err := e.gens.resolve(ctx, f.call.groups)
-	if err != nil {
-		return nil, FromLoad, err
+	if !g.away {
+		if it, source := l.acquire(ctx, f, g); it != nil {
+			return it, source, nil
+		}
+	}
+	if f.background && !g.fill {
+		return f.stale, FromMemory, nil // someone else is at it
+	}
+	gens := g.gens
+	if gens == nil {
+		var err error
+		if gens, err = l.engine.gens.resolve(ctx, f.call.groups); err != nil {
+			return nil, FromLoad, err
+		}
 	}
 	it, store, err := l.load(ctx, gens, load)
 	if it == nil {
-		if f.stale != nil && time.Now().UnixNano() < f.stale.dead {
+		if f.stale != nil && l.engine.now() < f.stale.dead {
 			return f.stale, FromMemory, nil
 		}
 		return nil, FromLoad, err
 	}
-	if store && fill {
-		l.fill(f, it)
+	if store && g.fill && !(f.background && ctx.Err() != nil) {
+		if _, err := l.fill(&f.watch, g, it); err != nil {
+			l.engine.o.Logger.Warn("cache: fill", "error", err)
+		}
 	}
 	return it, FromLoad, err
 }
@@ -81,22 +129,4 @@ func (l *layer) load(ctx context.Context, gens []*generation, load loader) (it *
 func runLoader(ctx context.Context, f *Fill, load loader) (v any, err error) {
 	defer rescue(&err)
 	return load(ctx, f)
-}
-
-// fill puts what was loaded into the cache.
-func (l *layer) fill(f *flight, it *item) {
-	if !it.negative {
-		b, err := l.encode(it.value)
-		if err != nil {
-			l.engine.o.Logger.Warn("cache: value can't be encoded, and is not cached", "key", l.key(f.key.id), "error", err)
-			l.stats.fillsRefused.Add(1)
-			return
-		}
-		it.size = int64(len(b))
-	}
-	if l.engine.keep(&f.watch, it) {
-		l.stats.fills.Add(1)
-	} else {
-		l.stats.fillsRefused.Add(1)
-	}
 }

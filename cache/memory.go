@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"context"
 	"hash/maphash"
 	"sync"
 	"sync/atomic"
@@ -23,13 +24,14 @@ type item struct {
 	negative bool
 	version  int64
 	cost     int64
-	created  int64 // Unix nanoseconds, as all times here
-	fresh    int64 // until then it is served as it is
-	dead     int64 // until then it may be served stale
-	kept     int64 // until then it may be served from this memory
-	early    int64 // from then on, a hit may refresh it early
-	delta    int64 // how long its load took
-	size     int64 // of the encoded value
+	created  int64  // Unix nanoseconds, as all times here
+	fresh    int64  // until then it is served as it is
+	dead     int64  // until then it may be served stale
+	kept     int64  // until then it may be served from this memory
+	early    int64  // from then on, a hit may refresh it early
+	delta    int64  // how long its load took
+	size     int64  // of the encoded value
+	mark     uint32 // the checksum in Redis; 0: it isn't from there
 	epoch    uint64
 	gens     []*generation
 }
@@ -194,11 +196,12 @@ func (m *memory) unwatch(w *watch) {
 	s.mu.Unlock()
 }
 
-// renew makes a watch good for another read.
-func (m *memory) renew(w *watch) {
+// renew makes a watch good for another read. holding says that the lease is
+// being asked for: then its loss voids the watch.
+func (m *memory) renew(w *watch, holding bool) {
 	s := m.shard(w.key)
 	s.mu.Lock()
-	w.void, w.epoch = false, m.epoch.Load()
+	w.void, w.epoch, w.holding = false, m.epoch.Load(), holding
 	s.mu.Unlock()
 }
 
@@ -216,7 +219,31 @@ func (m *memory) keep(w *watch, it *item) bool {
 	s := m.shard(w.key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if w.void || w.epoch != m.epoch.Load() {
+	return m.keepLocked(w, it)
+}
+
+// publish keeps an item that this node has just written to Redis, and voids
+// everything else under way for the key: Redis doesn't push to a node what it
+// wrote itself, so whoever read before the write must hear it here.
+func (m *memory) publish(w *watch, it *item) bool {
+	s := m.shard(w.key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for o := s.watches[w.key]; o != nil; o = o.next {
+		if o != w {
+			o.void = true
+			o.tell()
+		}
+	}
+	if m.keepLocked(w, it) {
+		return true
+	}
+	m.items.Invalidate(w.key)
+	return false
+}
+
+func (m *memory) keepLocked(w *watch, it *item) bool {
+	if w.void || w.epoch != m.epoch.Load() || m.under(w.key, it.version) {
 		return false
 	}
 	for _, g := range it.gens {
@@ -224,14 +251,18 @@ func (m *memory) keep(w *watch, it *item) bool {
 			return false
 		}
 	}
-	if it.version != 0 {
-		if floor, ok := m.floors.GetIfPresent(w.key); ok && it.version < floor {
-			return false
-		}
-	}
 	it.epoch = w.epoch
 	m.put(w.key, it)
 	return true
+}
+
+// under says whether a version is below the key's local floor.
+func (m *memory) under(key memKey, version int64) bool {
+	if version == 0 {
+		return false
+	}
+	floor, ok := m.floors.GetIfPresent(key)
+	return ok && version < floor
 }
 
 func (m *memory) put(key memKey, it *item) {
@@ -263,6 +294,28 @@ func (m *memory) dropLease(key memKey) {
 		w.tell()
 	}
 	s.mu.Unlock()
+}
+
+// listen makes the watch hear of changes.
+func (m *memory) listen(w *watch) {
+	s := m.shard(w.key)
+	s.mu.Lock()
+	w.wake = make(chan struct{}, 1)
+	s.mu.Unlock()
+}
+
+// pause waits for a change of the key, at most for d. It is false when ctx
+// has ended.
+func (w *watch) pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-w.wake:
+	case <-timer.C:
+	case <-ctx.Done():
+		return false
+	}
+	return true
 }
 
 func (w *watch) tell() {

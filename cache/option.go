@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -71,16 +72,35 @@ func newCall(opts []Option) (c call) {
 
 // own gives the call strings of its own, for use after the memory lookup
 // failed: so the caller's arguments may live on its stack when it doesn't.
-func (c call) own() call {
-	if c.groups == nil {
-		return c
+func (c *call) own() call {
+	// Field by field: a copy of the whole would make the compiler believe
+	// that the caller's groups live on.
+	own := call{refresh: c.refresh, hasMaxAge: c.hasMaxAge, maxAge: c.maxAge, minVersion: c.minVersion}
+	for _, g := range c.groups {
+		own.groups = append(own.groups, strings.Clone(g))
 	}
-	groups := make([]string, len(c.groups))
-	for i, g := range c.groups {
-		groups[i] = strings.Clone(g)
+	return own
+}
+
+func ownCall(opts []Option) call {
+	c := newCall(opts)
+	return c.own()
+}
+
+// check refuses what can't be part of a key.
+func (c *call) check(id string) error {
+	if err := checkID(id); err != nil {
+		return err
 	}
-	c.groups = groups
-	return c
+	if len(c.groups) > maxGroups {
+		return fmt.Errorf("%w: %d groups", ErrKey, len(c.groups))
+	}
+	for _, g := range c.groups {
+		if err := checkGroup(g); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // accepts says whether an entry is good enough for the call: young and new

@@ -10,36 +10,69 @@ import (
 // reports whether it stored. Entries of other groups than the ones named, or
 // of their older generations, count as not cached.
 func (l *Layer[V]) Replace(ctx context.Context, id string, old, version int64, v V, opts ...Option) (bool, error) {
-	return l.replace(ctx, strings.Clone(id), old, version, v, newCall(opts).own())
+	return l.replace(ctx, strings.Clone(id), old, version, v, ownCall(opts))
 }
 
 func (l *layer) replace(ctx context.Context, id string, old, version int64, v any, c call) (bool, error) {
-	if err := checkID(id); err != nil {
+	if err := c.check(id); err != nil {
 		return false, err
 	}
-	if old < 0 || version < old {
+	if old < 0 || version <= old {
 		return false, errVersion
 	}
-	e := l.engine
-	key := memKey{l, id}
+	e, key := l.engine, memKey{l, id}
+	if !e.begin() {
+		return false, ErrClosed
+	}
+	defer e.work.Done()
 	gens, err := e.gens.resolve(ctx, c.groups)
 	if err != nil {
 		return false, err
 	}
 	it := l.newItem(Fill{Version: version}, false, 0, gens)
 	it.value = v
-	b, err := l.encode(v)
+	value, err := l.encode(v)
 	if err != nil {
 		_, _ = l.invalidate(ctx, id, version) // the old value is wrong whatever the new one is
 		return false, err
 	}
-	it.size = int64(len(b))
-	if e.swap(key, old, it, c) {
-		l.stats.fills.Add(1)
+	it.size = int64(len(value))
+	if e.remote == nil {
+		if e.swap(key, old, it, c) {
+			l.stats.fills.Add(1)
+			return true, nil
+		}
+	} else if l.replaceRemote(ctx, key, old, it, value) {
 		return true, nil
 	}
 	_, err = l.invalidate(ctx, id, version)
 	return false, err
+}
+
+// replaceRemote swaps an item in, in Redis and then in memory. Anything but a
+// clear success leaves it to the caller to invalidate.
+func (l *layer) replaceRemote(ctx context.Context, key memKey, old int64, it *item, value []byte) bool {
+	e := l.engine
+	sealed, ttl, ok := l.seal(it, value, e.now())
+	if !ok || !e.connected() {
+		return false
+	}
+	e.raise(key, it.version)
+	e.drop(key)
+	w := watch{key: key}
+	e.watch(&w)
+	defer e.unwatch(&w)
+	done := false
+	err := e.remote.within(context.WithoutCancel(ctx), func(ctx context.Context) (err error) {
+		done, err = e.remote.replace(ctx, l.key(key.id), old, it.version, sealed, ttl, len(it.gens))
+		return err
+	})
+	if err != nil || !done {
+		return false
+	}
+	e.publish(&w, it)
+	l.stats.fills.Add(1)
+	return true
 }
 
 // swap puts an item in place of one of version old, and voids what is under

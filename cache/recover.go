@@ -1,0 +1,178 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/dejahq/deja/internal/redisconn"
+)
+
+// openRemote starts to look for Redis. Until it is found, the breaker is open.
+func openRemote(e *Engine) (*remote, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &remote{
+		engine: e,
+		stop:   cancel,
+		done:   make(chan struct{}),
+		kick:   make(chan struct{}, 1),
+		ready:  make(chan struct{}),
+	}
+	r.soft = deadlines{clock: e.clock, after: e.o.SoftTimeout}
+	r.breaker.slow = e.o.SoftTimeout / 2
+	r.breaker.open.Store(true)
+	options := *e.o.Redis
+	if options.Name == "" {
+		options.Name = "deja:" + e.o.Node
+	}
+	var err error
+	r.conn, err = redisconn.OpenWith(options, redisconn.Hooks{
+		Invalidated: r.pushed,
+		Up:          func(rueidis.Client) { r.wake() },
+		Down:        func(err error) { r.trip(err) },
+	})
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	go r.run(ctx)
+	return r, nil
+}
+
+func (r *remote) close() {
+	r.stop()
+	<-r.done
+	_ = r.conn.Close()
+}
+
+func (r *remote) wake() {
+	select {
+	case r.kick <- struct{}{}:
+	default:
+	}
+}
+
+// trip opens the breaker.
+func (r *remote) trip(err error) {
+	if !r.breaker.open.Swap(true) {
+		r.failed(err)
+		r.engine.o.Logger.Warn("cache: redis is away", "error", err)
+	}
+	r.wake()
+}
+
+const (
+	minProbe = 50 * time.Millisecond
+	maxProbe = time.Second
+)
+
+// run is the probe: while the breaker is open it asks, one question at a time
+// and with growing pauses, whether Redis is back.
+func (r *remote) run(ctx context.Context) {
+	defer close(r.done)
+	pause := minProbe
+	for {
+		var retry <-chan time.Time
+		if r.breaker.open.Load() {
+			if r.recover(ctx) {
+				pause = minProbe
+			} else {
+				retry = time.After(pause)
+				pause = min(2*pause, maxProbe)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-retry:
+		case <-r.kick:
+		}
+	}
+}
+
+// recover asks Redis once, tells it what it missed, and closes the breaker.
+func (r *remote) recover(ctx context.Context) bool {
+	c, up := r.conn.Client()
+	if !up {
+		return false
+	}
+	r.breaker.probe.Store(true)
+	defer r.breaker.probe.Store(false)
+	if err := r.within(ctx, func(ctx context.Context) error { return r.ping(ctx, c) }); err != nil {
+		r.failed(err)
+		return false
+	}
+	for {
+		if err := r.replay(ctx, c); err != nil {
+			r.failed(err)
+			return false
+		}
+		r.breaker.score.Store(0)
+		if r.missed.ifEmpty(func() { r.breaker.open.Store(false) }) {
+			break
+		}
+	}
+	// Whatever is in memory was not watched by Redis while it was away. Loads
+	// that began before this moment are void for the same reason.
+	r.engine.forget()
+	r.engine.o.Logger.Info("cache: redis is trusted")
+	select {
+	case <-r.ready:
+	default:
+		close(r.ready)
+	}
+	return true
+}
+
+// replay tells Redis the invalidations that it missed.
+func (r *remote) replay(ctx context.Context, c rueidis.Client) error {
+	keys, groups := r.missed.take()
+	for g := range groups {
+		if err := r.within(ctx, func(ctx context.Context) error { return r.bump(ctx, c, g) }); err != nil {
+			r.missed.giveBack(keys, groups)
+			return err
+		}
+		delete(groups, g)
+	}
+	for k, v := range keys {
+		err := r.within(ctx, func(ctx context.Context) error {
+			_, err := r.invalidate(ctx, c, k.layer.key(k.id), v.version, v.always)
+			return err
+		})
+		if err != nil {
+			r.missed.giveBack(keys, groups)
+			return err
+		}
+		delete(keys, k)
+	}
+	return nil
+}
+
+// within gives f the hard timeout.
+func (r *remote) within(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, r.engine.o.HardTimeout)
+	defer cancel()
+	return f(ctx)
+}
+
+// tell carries out an invalidation in Redis, now or when it is back: then it
+// reports false. An invalidation of which nobody knows whether Redis has it
+// closes Redis off until it is replayed.
+func (r *remote) tell(ctx context.Context, do func(context.Context, rueidis.Client) error, queue func()) bool {
+	err := errAway
+	if c, ok := r.client(); ok {
+		err = r.within(context.WithoutCancel(ctx), func(ctx context.Context) error { return do(ctx, c) })
+	}
+	if err == nil {
+		return true
+	}
+	queue()
+	if !errors.Is(err, errAway) {
+		r.trip(err)
+	} else {
+		r.wake()
+	}
+	return false
+}

@@ -1,0 +1,269 @@
+package cache
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/redis/rueidis"
+
+	"github.com/dejahq/deja/internal/redisconn"
+)
+
+// This file and scripts.go are all that knows Redis commands.
+
+const (
+	leaseTTL      = 3 * time.Second
+	leaseRenewal  = leaseTTL / 3
+	generationTTL = 2 * maxTTL // so that no entry outlives its generation
+)
+
+// errAway says that Redis is not being asked at the moment.
+var errAway = errors.New("cache: redis is away")
+
+// remote is Redis as the engine sees it.
+type remote struct {
+	engine  *Engine
+	conn    *redisconn.Conn
+	breaker breaker
+	soft    deadlines
+	missed  missed
+	lastErr atomic.Pointer[string]
+	stop    context.CancelFunc
+	done    chan struct{}
+	kick    chan struct{} // wakes the probe
+	ready   chan struct{} // closed when Redis is trusted for the first time
+}
+
+// client gives the client unless the breaker is open.
+func (r *remote) client() (rueidis.Client, bool) {
+	if r.breaker.open.Load() {
+		return nil, false
+	}
+	c, _ := r.conn.Client()
+	return c, c != nil
+}
+
+// note tells the breaker how a command went, and passes on its error. Nil
+// replies and refusals are answers; what the server says when it can't serve
+// at all is not.
+func (r *remote) note(began int64, err error) error {
+	if err == nil || rueidis.IsRedisNil(err) {
+		if r.breaker.good(time.Duration(r.engine.now() - began)) {
+			r.trip(errors.New("answers are slow"))
+		}
+		return err
+	}
+	if reply, ok := rueidis.IsRedisErr(err); ok && !unfit(reply.Error()) {
+		r.failed(err)
+		return err
+	}
+	r.failed(err)
+	if r.breaker.bad() {
+		r.trip(err)
+	}
+	return err
+}
+
+func (r *remote) failed(err error) {
+	s := err.Error()
+	r.lastErr.Store(&s)
+}
+
+// unfit says whether an error reply means that the server as a whole is of no
+// use now.
+func unfit(reply string) bool {
+	for _, p := range [...]string{"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "NOREPLICAS", "BUSY", "NOAUTH", "WRONGPASS", "NOPERM"} {
+		if strings.HasPrefix(reply, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// get reads an entry: nil when there is none.
+func (r *remote) get(ctx context.Context, key string) ([]byte, error) {
+	c, ok := r.client()
+	if !ok {
+		return nil, errAway
+	}
+	began := r.engine.now()
+	s, err := c.Do(ctx, c.B().Get().Key(key).Build()).ToString()
+	if err = r.note(began, err); err != nil {
+		if rueidis.IsRedisNil(err) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	return bytesOf(s), nil
+}
+
+// bytesOf gives the bytes of a reply that nobody else has, without a copy.
+// They must not be changed.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
+func (r *remote) script(ctx context.Context, s *rueidis.Lua, key string, args ...string) (rueidis.RedisMessage, error) {
+	return r.scriptKeys(ctx, s, []string{key, leaseKey(key), floorKey(key)}, args...)
+}
+
+func (r *remote) scriptKeys(ctx context.Context, s *rueidis.Lua, keys []string, args ...string) (rueidis.RedisMessage, error) {
+	c, ok := r.client()
+	if !ok {
+		return rueidis.RedisMessage{}, errAway
+	}
+	return r.exec(ctx, c, s, keys, args...)
+}
+
+func (r *remote) exec(ctx context.Context, c rueidis.Client, s *rueidis.Lua, keys []string, args ...string) (rueidis.RedisMessage, error) {
+	began := r.engine.now()
+	m, err := s.Exec(ctx, c, keys, args).ToMessage()
+	return m, r.note(began, err)
+}
+
+type leaseReply int
+
+const (
+	leaseValue leaseReply = iota + 1
+	leaseGranted
+	leaseHeld
+)
+
+// lease asks for the value, or the right to fill it. seen is the checksum of
+// a value that the caller can't use, 0 for none; force disregards any value.
+func (r *remote) lease(ctx context.Context, key string, nonce token, seen uint32, force bool) (leaseReply, []byte, error) {
+	mark, any := "", "0"
+	if seen != 0 {
+		mark = string(binary.BigEndian.AppendUint32(nil, seen))
+	}
+	if force {
+		any = "1"
+	}
+	m, err := r.script(ctx, leaseScript, key, nonce.String(), millis(leaseTTL), mark, any)
+	if err != nil {
+		return 0, nil, err
+	}
+	reply, err := m.ToArray()
+	if err != nil || len(reply) == 0 {
+		return 0, nil, fmt.Errorf("cache: lease reply: %w", err)
+	}
+	kind, err := reply[0].AsInt64()
+	if err != nil {
+		return 0, nil, fmt.Errorf("cache: lease reply: %w", err)
+	}
+	if leaseReply(kind) == leaseValue && len(reply) > 1 {
+		s, err := reply[1].ToString()
+		return leaseValue, bytesOf(s), err
+	}
+	return leaseReply(kind), nil, nil
+}
+
+// fill stores a sealed entry under a lease, and says whether it did.
+func (r *remote) fill(ctx context.Context, key string, nonce token, sealed []byte, ttl time.Duration, version int64) (bool, error) {
+	m, err := r.script(ctx, fillScript, key, nonce.String(), rueidis.BinaryString(sealed), millis(ttl), hexVersion(version))
+	if err != nil {
+		return false, err
+	}
+	n, err := m.AsInt64()
+	return n == 1, err
+}
+
+func (r *remote) release(ctx context.Context, key string, nonce token) error {
+	_, err := r.script(ctx, releaseScript, key, nonce.String())
+	return err
+}
+
+// renew prolongs a lease, and says whether it still stands.
+func (r *remote) renew(ctx context.Context, key string, nonce token) (bool, error) {
+	m, err := r.script(ctx, renewScript, key, nonce.String(), millis(leaseTTL))
+	if err != nil {
+		return false, err
+	}
+	n, err := m.AsInt64()
+	return n == 1, err
+}
+
+// invalidate is told the client, because the replay uses it while the breaker
+// is open.
+func (r *remote) invalidate(ctx context.Context, c rueidis.Client, key string, version int64, always bool) (int64, error) {
+	force := "0"
+	if always {
+		force = "1"
+	}
+	m, err := r.exec(ctx, c, invalidateScript, []string{key, leaseKey(key), floorKey(key)}, hexVersion(version), millis(floorTTL), force)
+	if err != nil {
+		return 0, err
+	}
+	s, err := m.ToString()
+	if err != nil || s == "" {
+		return 0, err
+	}
+	return strconv.ParseInt(s, 16, 64)
+}
+
+// replace swaps a sealed entry in, and says whether it did.
+func (r *remote) replace(ctx context.Context, key string, old, version int64, sealed []byte, ttl time.Duration, tokens int) (bool, error) {
+	s := rueidis.BinaryString(sealed)
+	m, err := r.script(ctx, replaceScript, key, fullHex(old), fullHex(version), s, millis(ttl),
+		s[headerFixed:headerFixed+8*tokens], millis(floorTTL), s[4:6])
+	if err != nil {
+		return false, err
+	}
+	n, err := m.AsInt64()
+	return n == 1, err
+}
+
+// generation gives a group's token.
+func (r *remote) generation(ctx context.Context, group string) (token, error) {
+	m, err := r.scriptKeys(ctx, generationScript, []string{r.generationKey(group)}, newToken().String(), millis(generationTTL))
+	if err != nil {
+		return 0, err
+	}
+	s, err := m.ToString()
+	return parseToken(s), err
+}
+
+// bump gives a group a new generation.
+func (r *remote) bump(ctx context.Context, c rueidis.Client, group string) error {
+	began := r.engine.now()
+	return r.note(began, c.Do(ctx, c.B().Set().Key(r.generationKey(group)).Value(newToken().String()).
+		PxMilliseconds(generationTTL.Milliseconds()).Build()).Error())
+}
+
+func (r *remote) ping(ctx context.Context, c rueidis.Client) error {
+	return c.Do(ctx, c.B().Ping().Build()).Error()
+}
+
+// info asks one server what Health tells.
+func (r *remote) info(ctx context.Context, c rueidis.Client, h *Health) error {
+	info, err := c.Do(ctx, c.B().Info().Build()).ToString()
+	if err != nil {
+		return err
+	}
+	h.readInfo(info)
+	h.Keys, err = c.Do(ctx, c.B().Dbsize().Build()).AsInt64()
+	return err
+}
+
+func (r *remote) generationKey(group string) string {
+	return r.engine.o.Prefix + genSpace + ":" + group
+}
+
+func millis(d time.Duration) string {
+	return strconv.FormatInt(max(d.Milliseconds(), 1), 10)
+}
+
+// hexVersion writes a version as scripts compare them; "" for none.
+func hexVersion(v int64) string {
+	if v == 0 {
+		return ""
+	}
+	return fullHex(v)
+}
+
+func fullHex(v int64) string { return fmt.Sprintf("%016x", uint64(v)) }

@@ -1,0 +1,140 @@
+package cache
+
+import "github.com/redis/rueidis"
+
+// The scripts. Each touches the keys of one slot only: KEYS[1] is the entry,
+// KEYS[2] its lease, KEYS[3] its floor. Versions are 16 hexadecimal digits,
+// which compare as strings, because Lua's numbers are exact to 2^53 only.
+//
+// Client tracking is on with NOLOOP: what this node writes isn't pushed back
+// to it, and the server forgets with each write that this node has read the
+// key. So each script that leaves something behind which this node goes on
+// to rely on reads it once more after the last write.
+//
+//nolint:gochecknoglobals // compiled tables
+var (
+	// leaseScript gives the value {1, value}, or the lease {2}, or says that
+	// somebody else has it {3, ms left}. ARGV: nonce, ms, the checksum of a
+	// value that the caller has seen and can't use ("" for none), and "1" to
+	// disregard any value.
+	leaseScript = rueidis.NewLuaScript(`
+local v = redis.call('GET', KEYS[1])
+if v and ARGV[4] == '0' and (ARGV[3] == '' or string.sub(v, 43, 46) ~= ARGV[3]) then
+  return {1, v}
+end
+local granted = redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2])
+redis.call('EXISTS', KEYS[2])
+if granted then
+  return {2}
+end
+return {3, redis.call('PTTL', KEYS[2])}
+`)
+
+	// fillScript stores a value: 1 when it did, 0 when the lease is another's
+	// or gone, -1 when the floor is above the version. ARGV: nonce, value, ms,
+	// version ("" for none).
+	fillScript = rueidis.NewLuaScript(`
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then
+  return 0
+end
+redis.call('DEL', KEYS[2])
+if ARGV[4] ~= '' then
+  local floor = redis.call('GET', KEYS[3])
+  if floor and #floor == 16 and ARGV[4] < floor then
+    return -1
+  end
+end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+redis.call('EXISTS', KEYS[1])
+return 1
+`)
+
+	// releaseScript gives a lease back. ARGV: nonce.
+	releaseScript = rueidis.NewLuaScript(`
+if redis.call('GET', KEYS[2]) == ARGV[1] then
+  return redis.call('DEL', KEYS[2])
+end
+return 0
+`)
+
+	// renewScript prolongs a lease: 1, or 0 when it is lost. ARGV: nonce, ms.
+	renewScript = rueidis.NewLuaScript(`
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then
+  return 0
+end
+redis.call('PEXPIRE', KEYS[2], ARGV[2])
+redis.call('EXISTS', KEYS[2])
+return 1
+`)
+
+	// invalidateScript raises the floor, voids the lease and removes the
+	// value unless it is new enough. It gives the floor now in force, "" for
+	// none. ARGV: version ("" for none), floor ms, "1" to remove in any case.
+	invalidateScript = rueidis.NewLuaScript(versionOf + `
+local floor = ''
+if ARGV[1] ~= '' then
+  floor = redis.call('GET', KEYS[3])
+  if not floor or #floor ~= 16 or floor < ARGV[1] then
+    floor = ARGV[1]
+  end
+  redis.call('SET', KEYS[3], floor, 'PX', ARGV[2])
+end
+redis.call('DEL', KEYS[2])
+if ARGV[3] == '1' or version(redis.call('GETRANGE', KEYS[1], 0, 13)) < ARGV[1] then
+  redis.call('UNLINK', KEYS[1])
+end
+return floor
+`)
+
+	// replaceScript puts a value in the place of one of a certain version and
+	// of the same generations: 1; else it invalidates: 0. In both cases the
+	// floor rises and the lease is void, because a load under way reads an
+	// older version. ARGV: old version, version, value, ms, generations as in
+	// the header, floor ms, layer version as in the header.
+	replaceScript = rueidis.NewLuaScript(versionOf + `
+local head = redis.call('GETRANGE', KEYS[1], 0, 46 + #ARGV[5])
+local floor = redis.call('GET', KEYS[3])
+local above = floor and #floor == 16 and floor > ARGV[2]
+if not above then
+  redis.call('SET', KEYS[3], ARGV[2], 'PX', ARGV[6])
+end
+redis.call('DEL', KEYS[2])
+if not above and version(head) == ARGV[1] and string.byte(head, 4) % 2 == 0 and string.sub(head, 5, 6) == ARGV[7]
+    and string.byte(head, 47) == #ARGV[5] / 8 and string.sub(head, 48) == ARGV[5] then
+  redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+  redis.call('EXISTS', KEYS[1])
+  return 1
+end
+if version(head) < ARGV[2] then
+  redis.call('UNLINK', KEYS[1])
+end
+return 0
+`)
+
+	// generationScript gives a group's generation, and makes one where there
+	// is none. KEYS[1] is the generation's key. ARGV: a fresh token, ms.
+	generationScript = rueidis.NewLuaScript(`
+local t = redis.call('GET', KEYS[1])
+if not t then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+  return redis.call('GET', KEYS[1])
+end
+if redis.call('PTTL', KEYS[1]) < ARGV[2] / 2 then
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  redis.call('EXISTS', KEYS[1])
+end
+return t
+`)
+)
+
+// versionOf reads the source version out of the beginning of an entry; ""
+// (which is less than any) when it isn't one.
+const versionOf = `
+local function version(head)
+  if #head < 14 or string.sub(head, 1, 3) ~= 'DJ\1' then
+    return ''
+  end
+  local hi, lo = struct.unpack('>I4I4', head, 7)
+  return string.format('%08x%08x', hi, lo)
+end
+`
