@@ -105,6 +105,7 @@ func (d *driver) request(tc *deja.ThreadContext) deja.ModelRequest {
 		ToolChoice: run.ToolChoice, ParallelToolCalls: run.ParallelToolCalls,
 		Temperature: run.Temperature, TopP: run.TopP,
 		MaxCompletionTokens: run.MaxCompletionTokens, ResponseFormat: run.ResponseFormat,
+		ReasoningEffort: run.ReasoningEffort,
 	}
 	for _, m := range lastMessages(tc.Messages, run.TruncationStrategy) {
 		req.Messages = append(req.Messages, deja.ChatMessage{Role: m.Role, Content: m.Content})

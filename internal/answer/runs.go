@@ -22,7 +22,7 @@ type RunRequest struct {
 	AdditionalInstructions string
 	Tools                  []deja.Tool
 	OverrideTools          bool
-	Settings               deja.Run // Metadata, Temperature, TopP, Max*, TruncationStrategy, ToolChoice, ParallelToolCalls, ResponseFormat
+	Settings               deja.Run // Metadata, Temperature, TopP, Max*, TruncationStrategy, ToolChoice, ParallelToolCalls, ResponseFormat, ReasoningEffort
 
 	Control Control
 }
@@ -112,6 +112,9 @@ func newRun(asst *deja.Assistant, r RunRequest, now time.Time, timeout time.Dura
 	}
 	if run.ResponseFormat == nil {
 		run.ResponseFormat = asst.ResponseFormat
+	}
+	if run.ReasoningEffort == "" {
+		run.ReasoningEffort = asst.ReasoningEffort
 	}
 	return &run
 }
