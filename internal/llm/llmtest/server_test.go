@@ -146,7 +146,9 @@ func TestScriptsAreChosen(t *testing.T) {
 	s.Next(llmtest.Asked("weather?"), llmtest.Text("first"))
 	s.Next(llmtest.Asked("weather?"), llmtest.Text("second"))
 	s.OnFunc(func(r *llmtest.Request) bool { return r.Model == "gpt-test" && r.LastUser() == "shout" },
-		func(r *llmtest.Request) []llmtest.Step { return []llmtest.Step{llmtest.Text(strings.ToUpper(r.LastUser()))} })
+		func(r *llmtest.Request) []llmtest.Step {
+			return []llmtest.Step{llmtest.Text(strings.ToUpper(r.LastUser()))}
+		})
 	c := newClient(s)
 	var got []string
 	for _, q := range []string{"weather today", "weather?", "weather?", "weather?", "shout", "other"} {
