@@ -57,7 +57,7 @@ func TestConversation(t *testing.T) {
 			}
 			fresh, _ := turn(t, api, id, "What is the price of the saw?")
 			wantOutcome(t, fresh, client.Miss)
-			if _, err := api.UploadSource(ctx, id, "staff", "staff.csv", strings.NewReader("name,since\nAda,2019\nGrace,2021\n")); err != nil {
+			if _, err := api.UploadSource(ctx, id, "shelves", "shelves.csv", strings.NewReader("shelf,metres\nA,12\nB,8\n")); err != nil {
 				t.Fatal(err)
 			}
 			changed, _ := turn(t, api, id, "What is the price of the saw?")

@@ -56,15 +56,15 @@ func books(r *rand.Rand) (titles []string, rows [][]string) {
 	first := []string{"Quiet", "Hidden", "Last", "Northern", "Glass", "Paper", "Silver", "Wandering"}
 	second := []string{"Lighthouse", "Orchard", "Harbour", "Winter", "Letter", "Garden", "Clock", "Island"}
 	genres := []string{"Novel", "Poetry", "Travel", "History", "Cooking"}
-	authors := []string{"A. Moreno", "J. Lindqvist", "P. Okafor", "M. Tanaka", "S. Duarte", "R. Novak", "E. Brandt"}
-	rows = [][]string{{"title", "author", "genre", "year", "price", "in_stock"}}
+	publishers := []string{"Blue Door", "Saltmarsh", "Two Rivers", "Paper Kite", "Ninth Street"}
+	rows = [][]string{{"title", "publisher", "genre", "year", "price", "in_stock"}}
 	for i, a := range first {
 		for j, b := range second {
 			title := "The " + a + " " + b
 			titles = append(titles, title)
 			cents := 790 + (i*8+j)*37 + r.IntN(30) // all prices differ
 			rows = append(rows, []string{
-				title, authors[r.IntN(len(authors))], genres[(i+2*j)%len(genres)],
+				title, publishers[r.IntN(len(publishers))], genres[(i+2*j)%len(genres)],
 				fmt.Sprint(1950 + r.IntN(75)), fmt.Sprintf("%d.%02d", cents/100, cents%100),
 				fmt.Sprint(r.IntN(5) > 0),
 			})
@@ -134,12 +134,12 @@ func writePractice(name string) error {
 		{"Emergency visit", "Diagnostics", 48.0, 20, true},
 	}
 	hours := [][]any{
-		{"day", "opens", "closes", "dentist"},
-		{"Monday", "08:00", "17:00", "Dr. Weiss"},
-		{"Tuesday", "08:00", "19:00", "Dr. Amari"},
-		{"Wednesday", "08:00", "12:00", "Dr. Weiss"},
-		{"Thursday", "10:00", "19:00", "Dr. Amari"},
-		{"Friday", "08:00", "15:00", "Dr. Weiss"},
+		{"day", "opens", "closes", "room"},
+		{"Monday", "08:00", "17:00", "Room 1"},
+		{"Tuesday", "08:00", "19:00", "Room 2"},
+		{"Wednesday", "08:00", "12:00", "Room 1"},
+		{"Thursday", "10:00", "19:00", "Room 2"},
+		{"Friday", "08:00", "15:00", "Room 1"},
 	}
 	for sheet, rows := range map[string][][]any{"treatments": treatments, "opening_hours": hours} {
 		for i, row := range rows {
