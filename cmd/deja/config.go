@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -45,6 +46,7 @@ type config struct {
 	RateWindow     seconds       `name:"rate-window" help:"The window of the rate limit." env:"DEJA_RATE_WINDOW" default:"60" placeholder:"TIME" group:"clients"`
 	RateLoopback   bool          `name:"rate-limit-loopback" help:"Limit clients on loopback as well." env:"DEJA_RATE_LIMIT_LOOPBACK" group:"clients"`
 	TrustedProxies []string      `name:"trusted-proxies" help:"Networks whose X-Forwarded-For is believed." env:"DEJA_TRUSTED_PROXIES" placeholder:"CIDR,..." group:"clients"`
+	Hosts          []string      `name:"hosts" help:"Host names, besides localhost and addresses, under which clients on this machine reach the server." env:"DEJA_HOSTS" placeholder:"NAME,..." group:"clients"`
 	MaxUpload      byteSize      `name:"max-upload" help:"Size limit of an uploaded file." env:"DEJA_MAX_UPLOAD" default:"64MiB" placeholder:"SIZE" group:"clients"`
 	MaxRows        int64         `name:"max-rows" help:"Row limit of an uploaded file." env:"DEJA_MAX_ROWS" default:"1000000" group:"clients"`
 
@@ -79,7 +81,7 @@ func (c *config) Validate() error {
 		}
 	}
 	for _, cidr := range c.TrustedProxies {
-		if _, _, err := net.ParseCIDR(cidr); err != nil {
+		if _, err := netip.ParsePrefix(cidr); err != nil {
 			return fmt.Errorf("--trusted-proxies: %q is not a network such as 10.0.0.0/8", cidr)
 		}
 	}
@@ -98,6 +100,17 @@ func (c *config) redis() *cache.RedisOptions {
 		return nil
 	}
 	return &cache.RedisOptions{URL: c.RedisURL.Reveal(), Password: c.RedisPassword.Reveal(), DB: c.RedisDB}
+}
+
+// proxies gives the trusted networks, which Validate has checked.
+func (c *config) proxies() []netip.Prefix {
+	var proxies []netip.Prefix
+	for _, cidr := range c.TrustedProxies {
+		if p, err := netip.ParsePrefix(cidr); err == nil {
+			proxies = append(proxies, p)
+		}
+	}
+	return proxies
 }
 
 // localModel reports whether the built-in model answers.

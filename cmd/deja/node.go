@@ -5,7 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/dejahq/deja"
@@ -105,20 +105,35 @@ func (n *node) routes(c *config, kinds *layers.Layers) (http.Handler, error) {
 		return nil, err
 	}
 	v1.Routes(mux)
-	cacheAPI, err := cacheapi.New(cacheapi.Options{
-		Layers: kinds, Monitor: n.monitor, Store: n.store, Model: n.model.Name(), Version: version(), Logger: n.log,
+	cached, err := cacheapi.New(cacheapi.Options{
+		Layers: kinds, Monitor: n.monitor, Model: n.model.Name(), Version: version(), Logger: n.log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	cacheAPI.Routes(mux)
+	cached.Routes(mux)
 
-	var proxies []netip.Prefix
-	for _, cidr := range c.TrustedProxies {
-		proxies = append(proxies, netip.MustParsePrefix(cidr))
+	// What is refused on the way is said in the shape of the API that was asked.
+	refuse := func(w http.ResponseWriter, r *http.Request, err error) {
+		if strings.HasPrefix(r.URL.Path, "/api/cache/") {
+			cached.WriteError(w, r, err)
+			return
+		}
+		v1.WriteError(w, r, err)
 	}
-	_ = proxies
-	return middleware.Chain(mux), nil
+	guard, err := middleware.Guard(middleware.GuardOptions{Hosts: c.Hosts, AnyHost: len(c.APIKeys) > 0}, refuse)
+	if err != nil {
+		return nil, err
+	}
+	chain := []middleware.Middleware{
+		middleware.RequestID(), middleware.AccessLog(n.log), middleware.Observe(n.monitor),
+		middleware.Recover(n.log, refuse), middleware.SecurityHeaders(), guard,
+		middleware.Identify(c.proxies()), middleware.Authenticate(c.APIKeys, refuse),
+	}
+	if n.limiter != nil {
+		chain = append(chain, middleware.RateLimit(n.limiter, c.RateLoopback, refuse))
+	}
+	return middleware.Chain(mux, append(chain, middleware.Route())...), nil
 }
 
 // close ends the node: open answers may finish until ctx ends.

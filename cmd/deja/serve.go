@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/dejahq/deja"
+	"github.com/dejahq/deja/internal/middleware"
 )
 
 // serveCmd serves the API until ctx ends.
@@ -104,8 +105,9 @@ func (s *server) stop() error {
 
 func newLogger(c *config, w io.Writer) *slog.Logger {
 	o := &slog.HandlerOptions{Level: c.logLevel()}
+	var h slog.Handler = slog.NewTextHandler(w, o)
 	if c.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, o))
+		h = slog.NewJSONHandler(w, o)
 	}
-	return slog.New(slog.NewTextHandler(w, o))
+	return slog.New(middleware.LogHandler(h))
 }
