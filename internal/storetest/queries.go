@@ -63,9 +63,9 @@ var filters = []struct {
 	{"eq true", is(deja.OpEq, cityCapital, true), []int{1, 4, 6, 9, 10}},
 	{"eq date", is(deja.OpEq, cityFounded, "1218-01-01"), []int{0, 7}},
 
-	{"ne text", is(deja.OpNe, cityName, "roma"), but(3, 7)},
+	{"ne text", is(deja.OpNe, cityName, "roma"), but(7)},
 	{"ne null", is(deja.OpNe, cityName, nil), but(3)},
-	{"ne false", is(deja.OpNe, cityCapital, false), []int{1, 4, 6, 9, 10}},
+	{"ne false", is(deja.OpNe, cityCapital, false), []int{1, 3, 4, 6, 7, 9, 10, 13}},
 
 	{"gt integer", is(deja.OpGt, cityPeople, int64(1<<53)), []int{4, 6}},
 	{"gte integer", is(deja.OpGte, cityPeople, int64(1<<53)), []int{4, 6, 7}},
@@ -272,7 +272,7 @@ var queryTests = []storeTest{
 		texts := []string{
 			"$where", "a.b", `"`, "'", "`", `\`, `\\`, "''", `{"$ne":null}`, "%", "_", "*", ".", "^$", "[a-z]", "(?i)x", `\Q`, `\E`,
 			"?1", ":a", "@a", "$1", "NULL", "null", "true", "0", "1e3", "\x00", "\n", "\r\n", "\t", " ", "  ", "\u2028", "\ufeff", "é", "e\u0301",
-			"ﬁ", "ſ", "S", "Ω", "Ω", "🇨🇭", "\U0010ffff", "$$NOW", "$name", "--", "/*", ";", "--\n", strings.Repeat("x", 20_000),
+			"\ufb01", "\u017f", "S", "\u03a9", "\u2126", "🇨🇭", "\U0010ffff", "$$NOW", "$name", "--", "/*", ";", "--\n", strings.Repeat("x", 20_000),
 		}
 		table := deja.Table{ID: deja.NewID(deja.TablePrefix), Name: "t", Columns: []deja.Column{{Name: "x", Field: "x", Type: deja.TypeString}}}
 		var rows []deja.Row
