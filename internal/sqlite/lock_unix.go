@@ -1,0 +1,16 @@
+//go:build !windows
+
+package sqlite
+
+import (
+	"os"
+	"syscall"
+)
+
+func tryLock(file *os.File) error {
+	err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if err == syscall.EWOULDBLOCK {
+		return errHeld
+	}
+	return err
+}

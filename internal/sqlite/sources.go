@@ -1,0 +1,218 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/dejahq/deja"
+)
+
+// AttachSource lists a source, and raises the versions of its assistant.
+func (s *Store) AttachSource(ctx context.Context, src *deja.DataSource) (*deja.Assistant, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	s.attaching.Lock()
+	defer s.attaching.Unlock()
+	for _, table := range src.Tables {
+		if there, err := s.imported(ctx, table.ID); err != nil {
+			return nil, failure(err)
+		} else if !there {
+			return nil, notFound("table", table.ID)
+		}
+	}
+	var a *deja.Assistant
+	err := s.docs.writer.transact(ctx, func(t *tx) (err error) {
+		if a, err = foundAssistant(t.row(assistantByID, src.AssistantID), src.AssistantID); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(a.Sources, func(r deja.SourceRef) bool { return r.Name == src.Name }) {
+			return deja.Errorf(deja.CodeConflict, "The assistant '%s' has a data source with the name '%s' already.", a.ID, src.Name).WithParam("name")
+		}
+		if err := t.insertSource(src); err != nil {
+			return err
+		}
+		ref := src.Ref()
+		ref.CreatedAt = kept(ref.CreatedAt)
+		return t.setSources(a, append(a.Sources, ref))
+	})
+	if err != nil {
+		return nil, failure(err)
+	}
+	return a, nil
+}
+
+func (t *tx) insertSource(src *deja.DataSource) error {
+	tables, err := marshal(src.Tables)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec("INSERT INTO data_sources (id, assistant_id, name, filename, format, bytes, created_at, tables) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		src.ID, src.AssistantID, src.Name, src.Filename, src.Format, src.Bytes, timeColumn{&src.CreatedAt}, tables)
+	if taken(err) {
+		return exists("a data source", src.ID)
+	}
+	if err != nil {
+		return err
+	}
+	for _, table := range src.Tables {
+		_, err := t.exec("INSERT INTO source_tables (table_id, source_id) VALUES (?, ?)", table.ID, src.ID)
+		if taken(err) {
+			return deja.Errorf(deja.CodeConflict, "The table '%s' belongs to another data source already.", table.ID)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setSources lists the sources of an assistant anew, as a change of its data.
+func (t *tx) setSources(a *deja.Assistant, refs []deja.SourceRef) error {
+	a.Sources = refs
+	a.Version++
+	a.DataVersion++
+	_, err := t.exec("UPDATE assistants SET version = ?, data_version = ?, sources = ? WHERE id = ?", a.Version, a.DataVersion, jsonColumn{a.Sources}, a.ID)
+	return err
+}
+
+// DetachSource removes a source, and then its rows.
+func (s *Store) DetachSource(ctx context.Context, assistantID, sourceID string) (*deja.Assistant, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	var a *deja.Assistant
+	var tables []string
+	err := s.docs.writer.transact(ctx, func(t *tx) (err error) {
+		if a, err = foundAssistant(t.row(assistantByID, assistantID), assistantID); err != nil {
+			return err
+		}
+		if tables, err = t.tablesOf("data_sources.id = ?", sourceID); err != nil {
+			return err
+		}
+		n, err := t.exec("DELETE FROM data_sources WHERE id = ? AND assistant_id = ?", sourceID, assistantID)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return notFound("data source", sourceID)
+		}
+		return t.setSources(a, slices.DeleteFunc(a.Sources, func(r deja.SourceRef) bool { return r.ID == sourceID }))
+	})
+	if err != nil {
+		return nil, failure(err)
+	}
+	s.dropDetached(ctx, tables)
+	return a, nil
+}
+
+// tablesOf gives the tables of some sources.
+func (t *tx) tablesOf(which string, arg any) ([]string, error) {
+	var ids []string
+	err := t.each(func(r scanner) error {
+		var id string
+		err := r.Scan(&id)
+		ids = append(ids, id)
+		return err
+	}, "SELECT table_id FROM source_tables JOIN data_sources ON data_sources.id = source_id WHERE "+which, arg)
+	return ids, err
+}
+
+// Sources gives the sources of an assistant. One query, so that the version
+// and the sources are of the same moment.
+func (s *Store) Sources(ctx context.Context, assistantID string) ([]deja.DataSource, int64, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, 0, err
+	}
+	defer s.leave()
+	var sources []deja.DataSource
+	var version int64
+	err := s.docs.each(ctx, func(r scanner) error {
+		src := deja.DataSource{AssistantID: assistantID}
+		var created int64
+		var tables string
+		err := r.Scan(&version, &src.ID, &src.Name, &src.Filename, &src.Format, &src.Bytes, &created, &tables)
+		if err != nil || src.ID == "" {
+			return err
+		}
+		src.CreatedAt = fromMillis(created)
+		if src.Tables, err = parseTables(tables); err != nil {
+			return fmt.Errorf("tables of %s: %w", src.ID, err)
+		}
+		sources = append(sources, src)
+		return nil
+	}, `SELECT data_version, coalesce(d.id, ''), coalesce(d.name, ''), coalesce(filename, ''), coalesce(format, ''), coalesce(bytes, 0),
+			coalesce(d.created_at, 0), coalesce(tables, '')
+		FROM assistants a LEFT JOIN data_sources d ON d.assistant_id = a.id WHERE a.id = ? ORDER BY d.n`, assistantID)
+	if err != nil {
+		return nil, 0, failure(err)
+	}
+	if version == 0 {
+		return nil, 0, notFound("assistant", assistantID)
+	}
+	return sources, version, nil
+}
+
+// parseTables reads tables back from JSON, the values in their schemas in the
+// forms of their columns: plain decoding would make floats of integers.
+func parseTables(text string) ([]deja.Table, error) {
+	var tables []deja.Table
+	if err := (jsonColumn{&tables}).Scan(text); err != nil {
+		return nil, err
+	}
+	// A second, narrow look at the text of the values alone.
+	var values []struct {
+		Columns []struct {
+			Min, Max json.RawMessage
+			Examples []json.RawMessage
+		}
+	}
+	if err := json.Unmarshal([]byte(text), &values); err != nil {
+		return nil, err
+	}
+	for i := range tables {
+		for k := range tables[i].Columns {
+			c, texts := &tables[i].Columns[k], values[i].Columns[k]
+			var err error
+			if c.Min, err = parseValue(c.Type, texts.Min); err != nil {
+				return nil, err
+			}
+			if c.Max, err = parseValue(c.Type, texts.Max); err != nil {
+				return nil, err
+			}
+			for e := range c.Examples {
+				if c.Examples[e], err = parseValue(c.Type, texts.Examples[e]); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	return tables, nil
+}
+
+// parseValue reads a column's value from JSON.
+func parseValue(of deja.ColumnType, text json.RawMessage) (any, error) {
+	if len(text) == 0 || string(text) == "null" {
+		return nil, nil
+	}
+	switch formOf(of) {
+	case "INTEGER":
+		if of == deja.TypeBoolean {
+			return decoded[bool](text)
+		}
+		return decoded[int64](text)
+	case "REAL":
+		return decoded[float64](text)
+	}
+	return decoded[string](text)
+}
+
+func decoded[T any](text json.RawMessage) (any, error) {
+	var v T
+	err := json.Unmarshal(text, &v)
+	return v, err
+}
