@@ -10,6 +10,9 @@ import java.util.List;
  * A MongoDB server in memory for the tests of one process. It prints "port N" when it listens on
  * that port of the loopback interface, and ends when its standard input does: with the process
  * that started it, however that one ends.
+ *
+ * <p>The classes in fixes stand before the server's own in the class path, where those differ from
+ * MongoDB in what our tests look at.
  */
 final class TestServer {
     /** MongoDB 4.4, the oldest that the Go driver talks to. */

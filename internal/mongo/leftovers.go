@@ -1,0 +1,203 @@
+package mongo
+
+import (
+	"context"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/dejahq/deja"
+)
+
+// leftover remembers something that takes more than one step to make or to
+// remove. It is written before the first step and removed after the last, so
+// that Sweep can clear up when a node dies on the way.
+type leftover struct {
+	ID    string        `bson:"_id"` // of the table or thread
+	Kind  leftoverKind  `bson:"kind"`
+	State leftoverState `bson:"state"`
+	Since time.Time     `bson:"since"` // of the last sign of life, by the clock of the node that gave it
+}
+
+type leftoverKind string
+
+const (
+	leftTable  leftoverKind = "table"
+	leftThread leftoverKind = "thread"
+)
+
+type leftoverState string
+
+const (
+	importing leftoverState = "importing" // rows are being written
+	imported  leftoverState = "imported"  // rows wait for their source to be attached
+	leaving   leftoverState = "leaving"   // rows or messages are being removed
+)
+
+// sweepAge is the age at which somebody's leftovers are everybody's. It is far
+// above the time that any step takes, and above what clocks of nodes differ by.
+const sweepAge = time.Hour
+
+// removalTime bounds a removal that goes on when its caller has left.
+const removalTime = 30 * time.Second
+
+// keepTables marks imported tables as alive, for an attachment.
+func (s *Store) keepTables(ctx context.Context, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	filter := append(in("_id", ids), bson.E{Key: "state", Value: imported})
+	n, err := s.leftovers.updateAll(ctx, filter, set("since", time.Now()))
+	if err == nil && n != int64(len(ids)) {
+		return deja.Errorf(deja.CodeNotFound, "Rows of the data source have not been imported.")
+	}
+	return err
+}
+
+// leaveTables enters tables that are about to go.
+func (s *Store) leaveTables(ctx context.Context, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	docs := make([]any, len(ids))
+	for i, id := range ids {
+		docs[i] = leftover{ID: id, Kind: leftTable, State: leaving, Since: time.Now()}
+	}
+	_, err := s.leftovers.insertMany(ctx, docs, false)
+	if driver.IsDuplicateKeyError(err) {
+		return nil // somebody else is removing them, or Sweep has to look at them anyway
+	}
+	return err
+}
+
+// settleTables forgets tables that are where they belong. When that fails,
+// Sweep sees that they are attached and forgets them.
+func (s *Store) settleTables(ctx context.Context, ids []string) {
+	if len(ids) == 0 {
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	if err := s.leftovers.deleteAll(ctx, in("_id", ids)); err != nil {
+		s.log.WarnContext(ctx, "attached tables are still listed as leftovers", "error", err)
+	}
+}
+
+// removeSoon removes sources that no assistant lists, and tables entered as
+// leftovers. What fails now is done by Sweep. The source goes before its rows,
+// because a table without rows but with a source would pass for an empty one.
+func (s *Store) removeSoon(ctx context.Context, tables, sources []string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removalTime)
+	defer cancel()
+	err := s.removeSources(ctx, sources)
+	if err == nil {
+		err = s.removeTables(ctx, tables)
+	}
+	if err != nil {
+		s.log.WarnContext(ctx, "rows of removed data sources are left over", "error", err)
+	}
+}
+
+func (s *Store) removeSources(ctx context.Context, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	return s.sources.deleteAll(ctx, in("_id", ids))
+}
+
+func (s *Store) removeTables(ctx context.Context, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	for _, id := range ids {
+		if err := s.rows(id).drop(ctx); err != nil {
+			return err
+		}
+	}
+	return s.leftovers.deleteAll(ctx, in("_id", ids))
+}
+
+// Sweep frees threads whose runs have ended, and removes what nodes left over
+// that died between two steps more than an hour ago. Open does it once; a node that runs for long calls it now and
+// then. Any number of nodes may do so at once.
+func (s *Store) Sweep(ctx context.Context) error {
+	if err := s.gate.enter(); err != nil {
+		return err
+	}
+	defer s.gate.leave()
+	if err := s.freeThreads(ctx); err != nil {
+		return err
+	}
+	return s.sweep(ctx, time.Now().Add(-sweepAge))
+}
+
+func (s *Store) sweep(ctx context.Context, before time.Time) error {
+	old, err := find[leftover](ctx, s.leftovers.latest(), bson.D{{Key: "since", Value: bson.D{{Key: "$lt", Value: before}}}}, options.Find())
+	if err != nil {
+		return err
+	}
+	for _, l := range old {
+		// Whoever gave a sign of life since the list was read keeps it. From
+		// here on nobody can attach it any more.
+		claimed, err := s.leftovers.update(ctx, bson.D{{Key: "_id", Value: l.ID}, {Key: "since", Value: l.Since}}, set("state", leaving))
+		if err != nil {
+			return err
+		}
+		if !claimed {
+			continue
+		}
+		if l.Kind == leftThread {
+			err = s.sweepThread(ctx, l.ID)
+		} else {
+			err = s.sweepTable(ctx, l.ID)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sweepTable removes a table entered as leaving, unless its source is
+// attached: then only the entry was left over.
+func (s *Store) sweepTable(ctx context.Context, id string) error {
+	docs, err := find[sourceDoc](ctx, s.sources.latest(), bson.D{{Key: "tables.id", Value: id}}, options.Find().SetProjection(bson.D{{Key: "assistant_id", Value: 1}}))
+	if err != nil {
+		return err
+	}
+	var sources []string
+	for _, d := range docs {
+		var a struct{}
+		attached, err := s.assistants.latest().one(ctx, bson.D{{Key: "_id", Value: d.AssistantID}, {Key: "sources.id", Value: d.ID}}, bson.D{{Key: "_id", Value: 1}}, &a)
+		if err != nil {
+			return err
+		}
+		if attached {
+			return s.leftovers.deleteAll(ctx, byID(id))
+		}
+		sources = append(sources, d.ID)
+	}
+	if err := s.removeSources(ctx, sources); err != nil {
+		return err
+	}
+	return s.removeTables(ctx, []string{id})
+}
+
+// sweepThread removes what may have been written to a deleted thread after
+// its messages and runs were removed, unless the thread is there again.
+func (s *Store) sweepThread(ctx context.Context, id string) error {
+	var t struct{}
+	alive, err := s.threads.latest().one(ctx, byID(id), bson.D{{Key: "_id", Value: 1}}, &t)
+	if err == nil && !alive {
+		err = s.removeThread(ctx, id)
+	}
+	if err != nil {
+		return err
+	}
+	return s.leftovers.deleteAll(ctx, byID(id))
+}
+
+func set(field string, value any) bson.D {
+	return bson.D{{Key: "$set", Value: bson.D{{Key: field, Value: value}}}}
+}

@@ -1,0 +1,121 @@
+package mongo
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
+
+	"github.com/dejahq/deja"
+)
+
+// Store is a deja.Store on MongoDB. Safe for concurrent use, also by other
+// processes on the same database.
+type Store struct {
+	client  *driver.Client
+	db      *driver.Database
+	timeout time.Duration
+	log     *slog.Logger
+	gate    *gate
+
+	assistants, sources, threads, messages, runs, leftovers collection
+}
+
+var _ deja.Store = (*Store)(nil)
+
+// Open connects to MongoDB, creates what indexes are missing, and sweeps up
+// after nodes that died. It waits for a server for Options.ConnectTimeout; a
+// server that is away is CodeUnavailable, options that cannot be right are
+// CodeInvalid.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	o, clientOptions, err := o.checked()
+	if err != nil {
+		return nil, err
+	}
+	client, err := driver.Connect(clientOptions)
+	if err != nil {
+		return nil, deja.Wrap(deja.CodeInvalid, err, "MongoDB: the connection string's settings do not fit together.")
+	}
+	db := client.Database(o.Database)
+	s := &Store{client: client, db: db, timeout: o.Timeout, log: o.Logger, gate: newGate()}
+	s.assistants = collection{s, db.Collection("assistants")}
+	s.sources = collection{s, db.Collection("sources")}
+	s.threads = collection{s, db.Collection("threads")}
+	s.messages = collection{s, db.Collection("messages")}
+	s.runs = collection{s, db.Collection("runs")}
+	s.leftovers = collection{s, db.Collection("leftovers")}
+	err = s.Ping(ctx)
+	if err == nil {
+		err = s.createIndexes(ctx)
+	}
+	if err == nil {
+		err = s.Sweep(ctx)
+	}
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// createIndexes creates what is missing; what is there is left alone.
+func (s *Store) createIndexes(ctx context.Context) error {
+	for _, want := range []struct {
+		in    collection
+		keys  []string
+		model driver.IndexModel
+	}{
+		{in: s.assistants, keys: []string{"created_at", "ord"}},
+		{in: s.sources, keys: []string{"assistant_id"}},
+		{in: s.sources, keys: []string{"tables.id"}},
+		{in: s.threads, keys: []string{"active_run"}, model: driver.IndexModel{Options: options.Index().
+			SetPartialFilterExpression(bson.D{{Key: "active_run", Value: bson.D{{Key: "$gt", Value: ""}}}})}},
+		{in: s.messages, keys: []string{"thread_id", "seq"}, model: driver.IndexModel{Options: options.Index().SetUnique(true)}},
+		{in: s.messages, keys: []string{"thread_id", "run_id", "seq"}},
+		{in: s.runs, keys: []string{"thread_id", "created_at", "ord"}},
+		{in: s.leftovers, keys: []string{"since"}},
+	} {
+		keys := bson.D{}
+		for _, k := range want.keys {
+			keys = append(keys, bson.E{Key: k, Value: 1})
+		}
+		want.model.Keys = keys
+		if _, err := want.in.c.Indexes().CreateOne(ctx, want.model); err != nil {
+			return fail(ctx, err)
+		}
+	}
+	return nil
+}
+
+// Ping reports whether the primary answers.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.gate.enter(); err != nil {
+		return err
+	}
+	defer s.gate.leave()
+	ctx, cancel := s.limited(ctx)
+	defer cancel()
+	return fail(ctx, s.client.Ping(ctx, readpref.Primary()))
+}
+
+// Name is "mongodb".
+func (s *Store) Name() string { return "mongodb" }
+
+// closeTime is how long Close lets connections finish after the last call has
+// returned.
+const closeTime = 5 * time.Second
+
+// Close waits for the calls under way and disconnects; calls made later are
+// CodeUnavailable. It is idempotent.
+func (s *Store) Close() error {
+	if !s.gate.close() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	return fail(ctx, s.client.Disconnect(ctx))
+}
