@@ -13,7 +13,17 @@ type QueryCount struct {
 	parent *QueryCount
 }
 
-type queryCountKey struct{}
+type (
+	queryCountKey struct{}
+	writingKey    struct{}
+)
+
+// Writing marks a context in which a store looks something up for the sake of
+// a write: CountRead then counts as CountWrite. What Reads counts is thus what
+// callers asked to read, which is what a cache can save.
+func Writing(ctx context.Context) context.Context {
+	return context.WithValue(ctx, writingKey{}, true)
+}
 
 // CountQueries gives a context under which stores count their queries. Counts
 // go to the counters of outer contexts as well.
@@ -36,12 +46,17 @@ func WithQueryCount(ctx context.Context, c *QueryCount) context.Context {
 
 // CountRead is called by stores, once per query that reads.
 func CountRead(ctx context.Context) {
+	if ctx.Value(writingKey{}) != nil {
+		CountWrite(ctx)
+		return
+	}
 	for c, _ := ctx.Value(queryCountKey{}).(*QueryCount); c != nil; c = c.parent {
 		c.Reads.Add(1)
 	}
 }
 
-// CountWrite is called by stores, once per query that writes.
+// CountWrite is called by stores, once per query that writes, or reads as a
+// part of a write.
 func CountWrite(ctx context.Context) {
 	for c, _ := ctx.Value(queryCountKey{}).(*QueryCount); c != nil; c = c.parent {
 		c.Writes.Add(1)

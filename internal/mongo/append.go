@@ -25,6 +25,7 @@ import (
 // messages that nobody lists, until its caller tries again and finds them
 // there, or another append finds their numbers taken and goes on above them.
 func (s *Store) AppendMessages(ctx context.Context, threadID string, ms ...*deja.Message) (int64, error) {
+	ctx = deja.Writing(ctx)
 	if err := s.gate.enter(); err != nil {
 		return 0, err
 	}

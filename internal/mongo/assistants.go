@@ -63,6 +63,7 @@ func (d *assistantDoc) assistant() *deja.Assistant {
 
 // CreateAssistant is part of deja.Store.
 func (s *Store) CreateAssistant(ctx context.Context, a *deja.Assistant) error {
+	ctx = deja.Writing(ctx)
 	if err := s.gate.enter(); err != nil {
 		return err
 	}
@@ -111,6 +112,7 @@ func (s *Store) Assistants(ctx context.Context, p deja.Page) (deja.Listing[deja.
 
 // UpdateAssistant is part of deja.Store.
 func (s *Store) UpdateAssistant(ctx context.Context, a *deja.Assistant) error {
+	ctx = deja.Writing(ctx)
 	if err := s.gate.enter(); err != nil {
 		return err
 	}
@@ -134,6 +136,7 @@ func (s *Store) UpdateAssistant(ctx context.Context, a *deja.Assistant) error {
 // guard on the version sees to it that no source is attached meanwhile, of
 // whose tables nobody would know.
 func (s *Store) DeleteAssistant(ctx context.Context, id string) error {
+	ctx = deja.Writing(ctx)
 	if err := s.gate.enter(); err != nil {
 		return err
 	}
@@ -179,8 +182,7 @@ func atVersion(id string, version int64) bson.D {
 // missed says why a guarded update found nothing: the document is not there,
 // or it is, in another version.
 func (c collection) missed(ctx context.Context, filter bson.D, absent, conflict error) error {
-	var d struct{}
-	found, err := c.latest().one(ctx, filter, bson.D{{Key: "_id", Value: 1}}, &d)
+	found, err := c.latest().has(ctx, filter)
 	switch {
 	case err != nil:
 		return err

@@ -44,6 +44,12 @@ func (c collection) one(ctx context.Context, filter, projection bson.D, out any)
 	return c.single(ctx, c.c.FindOne(within, filter, o), out)
 }
 
+// has reports whether a document matches.
+func (c collection) has(ctx context.Context, filter bson.D) (bool, error) {
+	var d struct{}
+	return c.one(ctx, filter, bson.D{{Key: "_id", Value: 1}}, &d)
+}
+
 // update changes the one document that matches, and reports whether there was one.
 func (c collection) update(ctx context.Context, filter, update bson.D) (bool, error) {
 	deja.CountWrite(ctx)

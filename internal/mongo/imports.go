@@ -28,6 +28,7 @@ func (s *Store) rows(tableID string) collection {
 
 // ImportRows is part of deja.Store.
 func (s *Store) ImportRows(ctx context.Context, t deja.Table, rows iter.Seq2[deja.Row, error]) (int64, error) {
+	ctx = deja.Writing(ctx)
 	if err := s.gate.enter(); err != nil {
 		return 0, err
 	}
@@ -83,8 +84,7 @@ func (s *Store) beginImport(ctx context.Context, tableID string) error {
 		return err
 	}
 	// A table that was attached is no leftover any more, but has a source.
-	var d struct{}
-	taken, err := s.sources.latest().one(ctx, bson.D{{Key: "tables.id", Value: tableID}}, bson.D{{Key: "_id", Value: 1}}, &d)
+	taken, err := s.sources.latest().has(ctx, bson.D{{Key: "tables.id", Value: tableID}})
 	if err != nil || taken {
 		s.settleTables(ctx, []string{tableID})
 	}
@@ -169,6 +169,7 @@ func (in *rowImport) undo(ctx context.Context) {
 
 // DropRows is part of deja.Store.
 func (s *Store) DropRows(ctx context.Context, tableIDs ...string) error {
+	ctx = deja.Writing(ctx)
 	if err := s.gate.enter(); err != nil {
 		return err
 	}

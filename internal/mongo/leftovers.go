@@ -168,8 +168,7 @@ func (s *Store) sweepTable(ctx context.Context, id string) error {
 	}
 	var sources []string
 	for _, d := range docs {
-		var a struct{}
-		attached, err := s.assistants.latest().one(ctx, bson.D{{Key: "_id", Value: d.AssistantID}, {Key: "sources.id", Value: d.ID}}, bson.D{{Key: "_id", Value: 1}}, &a)
+		attached, err := s.assistants.latest().has(ctx, bson.D{{Key: "_id", Value: d.AssistantID}, {Key: "sources.id", Value: d.ID}})
 		if err != nil {
 			return err
 		}
@@ -187,8 +186,7 @@ func (s *Store) sweepTable(ctx context.Context, id string) error {
 // sweepThread removes what may have been written to a deleted thread after
 // its messages and runs were removed, unless the thread is there again.
 func (s *Store) sweepThread(ctx context.Context, id string) error {
-	var t struct{}
-	alive, err := s.threads.latest().one(ctx, byID(id), bson.D{{Key: "_id", Value: 1}}, &t)
+	alive, err := s.threads.latest().has(ctx, byID(id))
 	if err == nil && !alive {
 		err = s.removeThread(ctx, id)
 	}

@@ -88,6 +88,7 @@ func (s *Store) Messages(ctx context.Context, threadID, runID string, p deja.Pag
 
 // UpdateMessage is part of deja.Store.
 func (s *Store) UpdateMessage(ctx context.Context, m *deja.Message) error {
+	ctx = deja.Writing(ctx)
 	if err := s.gate.enter(); err != nil {
 		return err
 	}
@@ -111,6 +112,7 @@ func (s *Store) UpdateMessage(ctx context.Context, m *deja.Message) error {
 // message's first, for the case that its append died before doing so: else
 // the number of the deleted message would be given out again.
 func (s *Store) DeleteMessage(ctx context.Context, threadID, id string) error {
+	ctx = deja.Writing(ctx)
 	if err := s.gate.enter(); err != nil {
 		return err
 	}

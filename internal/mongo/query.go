@@ -60,11 +60,9 @@ func dropped(err error) bool {
 
 // tableExists tells a table without rows from one that is not there.
 func (s *Store) tableExists(ctx context.Context, id string) error {
-	var d struct{}
-	only := bson.D{{Key: "_id", Value: 1}}
-	there, err := s.sources.one(ctx, bson.D{{Key: "tables.id", Value: id}}, only, &d)
+	there, err := s.sources.has(ctx, bson.D{{Key: "tables.id", Value: id}})
 	if err == nil && !there {
-		there, err = s.leftovers.one(ctx, bson.D{{Key: "_id", Value: id}, {Key: "state", Value: imported}}, only, &d)
+		there, err = s.leftovers.has(ctx, bson.D{{Key: "_id", Value: id}, {Key: "state", Value: imported}})
 	}
 	if err == nil && !there {
 		return noTable(id)

@@ -14,20 +14,23 @@ import (
 // CreateRun is part of deja.Store. The claim comes first, the run second. A
 // node that dies in between leaves a claim without a run, which runs out.
 func (s *Store) CreateRun(ctx context.Context, r *deja.Run, now time.Time) (*deja.Thread, error) {
+	ctx = deja.Writing(ctx)
 	if err := s.gate.enter(); err != nil {
 		return nil, err
 	}
 	defer s.gate.leave()
+	d := &runDoc{ID: r.ID, ThreadID: r.ThreadID, Version: 1, Order: bson.NewObjectID(), State: stateOf(r)}
 	t, err := s.claim(ctx, r, now)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = s.runs.insert(ctx, d)
 	}
-	err = s.runs.insert(ctx, &runDoc{ID: r.ID, ThreadID: r.ThreadID, Version: 1, Order: bson.NewObjectID(), State: stateOf(r)})
-	switch {
+	switch code := deja.ErrorCode(err); {
 	case driver.IsDuplicateKeyError(err):
 		return nil, s.claimedTwice(ctx, r)
+	case code == deja.CodeNotFound || code == deja.CodeActiveRun:
+		return nil, err
 	case err != nil:
-		s.unclaim(ctx, r)
+		s.unclaim(ctx, d)
 		return nil, err
 	}
 	r.Version = 1
@@ -90,16 +93,22 @@ func (s *Store) claimedTwice(ctx context.Context, r *deja.Run) error {
 	return exists("run", r.ID)
 }
 
-// unclaim undoes a claim whose run was not stored, as far as is known.
-func (s *Store) unclaim(ctx context.Context, r *deja.Run) {
+// unclaim undoes a claim after an error that leaves open what was stored: it
+// removes the run that this very call may have stored, and frees the thread,
+// unless the run is there from an earlier call.
+func (s *Store) unclaim(ctx context.Context, d *runDoc) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
 	defer cancel()
-	_, err := s.runs.delete(ctx, append(runFilter(r.ThreadID, r.ID), bson.E{Key: "_v", Value: 1}))
+	_, err := s.runs.delete(ctx, bson.D{{Key: "_id", Value: d.ID}, {Key: "ord", Value: d.Order}})
+	earlier := false
 	if err == nil {
-		err = s.free(ctx, r.ThreadID, r.ID)
+		earlier, err = s.runs.latest().has(ctx, byID(d.ID))
+	}
+	if err == nil && !earlier {
+		err = s.free(ctx, d.ThreadID, d.ID)
 	}
 	if err != nil {
-		s.log.WarnContext(ctx, "a thread stays claimed by a run that was not stored", "thread", r.ThreadID, "until", r.ExpiresAt, "error", err)
+		s.log.WarnContext(ctx, "a thread stays claimed by a run that was not stored", "thread", d.ThreadID, "until", d.State.ExpiresAt, "error", err)
 	}
 }
 
@@ -184,6 +193,7 @@ var terminal = bson.A{deja.RunCancelled, deja.RunFailed, deja.RunCompleted, deja
 // freed second; when a node dies in between, the next claim sees that the
 // holder has ended.
 func (s *Store) UpdateRun(ctx context.Context, r *deja.Run) error {
+	ctx = deja.Writing(ctx)
 	if err := s.gate.enter(); err != nil {
 		return err
 	}

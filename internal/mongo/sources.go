@@ -38,6 +38,7 @@ var raiseData = bson.D{{Key: "_v", Value: 1}, {Key: "data_v", Value: 1}}
 
 // AttachSource is part of deja.Store.
 func (s *Store) AttachSource(ctx context.Context, src *deja.DataSource) (*deja.Assistant, error) {
+	ctx = deja.Writing(ctx)
 	if err := s.gate.enter(); err != nil {
 		return nil, err
 	}
@@ -89,6 +90,7 @@ func (s *Store) AttachSource(ctx context.Context, src *deja.DataSource) (*deja.A
 
 // DetachSource is part of deja.Store.
 func (s *Store) DetachSource(ctx context.Context, assistantID, sourceID string) (*deja.Assistant, error) {
+	ctx = deja.Writing(ctx)
 	if err := s.gate.enter(); err != nil {
 		return nil, err
 	}

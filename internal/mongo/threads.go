@@ -31,6 +31,7 @@ func (d *threadDoc) thread() *deja.Thread {
 
 // CreateThread is part of deja.Store.
 func (s *Store) CreateThread(ctx context.Context, t *deja.Thread) error {
+	ctx = deja.Writing(ctx)
 	if err := s.gate.enter(); err != nil {
 		return err
 	}
@@ -74,6 +75,7 @@ func (s *Store) thread(ctx context.Context, from collection, id string) (*thread
 
 // UpdateThread is part of deja.Store.
 func (s *Store) UpdateThread(ctx context.Context, t *deja.Thread) error {
+	ctx = deja.Writing(ctx)
 	if err := s.gate.enter(); err != nil {
 		return err
 	}
@@ -97,6 +99,7 @@ func (s *Store) UpdateThread(ctx context.Context, t *deja.Thread) error {
 // The entry among the leftovers stays for an hour: a message or a run that was
 // on its way when the thread went is swept up with it.
 func (s *Store) DeleteThread(ctx context.Context, id string) error {
+	ctx = deja.Writing(ctx)
 	if err := s.gate.enter(); err != nil {
 		return err
 	}

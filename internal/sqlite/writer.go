@@ -82,7 +82,7 @@ func (t *tx) exec(query string, args ...any) (int64, error) {
 
 // row reads one row of a fixed query.
 func (t *tx) row(query string, args ...any) scanner {
-	deja.CountRead(t.ctx)
+	deja.CountWrite(t.ctx) // it is a part of a write
 	stmt, err := t.statement(query)
 	if err != nil {
 		return failed{err}
@@ -92,7 +92,7 @@ func (t *tx) row(query string, args ...any) scanner {
 
 // each reads the rows of a fixed query.
 func (t *tx) each(scan func(scanner) error, query string, args ...any) error {
-	deja.CountRead(t.ctx)
+	deja.CountWrite(t.ctx) // it is a part of a write
 	stmt, err := t.statement(query)
 	if err != nil {
 		return err
