@@ -1,0 +1,82 @@
+package openaiapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/dejahq/deja"
+	"github.com/dejahq/deja/internal/answer"
+)
+
+func (a *API) createChatCompletion(w *response, r *http.Request) error {
+	ctx := r.Context()
+	o, err := a.body(r)
+	if err != nil {
+		return err
+	}
+	q := readChat(o)
+	q.Client = client(r.Header, o)
+	q.Control = control(r.Header, o)
+	if err := o.err(); err != nil {
+		return err
+	}
+	reply, err := a.answer.Ask(ctx, q.Question)
+	if deja.ErrorCode(err) == deja.CodeNotFound {
+		return noModel(q.AssistantID)
+	}
+	if err != nil {
+		return err
+	}
+	defer reply.Close()
+	w.outcome, w.key, w.age = reply.Outcome, reply.Key, reply.Age
+	head := completion{ID: deja.NewID(deja.CompletionPrefix), Created: seconds(a.o.Now()), Model: q.AssistantID}
+	if q.stream {
+		return streamChat(ctx, w, reply, head, q.usage)
+	}
+	whole, err := reply.Wait(ctx)
+	if err != nil {
+		return err
+	}
+	return w.write(http.StatusOK, head.whole(whole))
+}
+
+func noModel(id string) error {
+	return reasoned(deja.CodeNotFound, "model_not_found", "There is no model '%.64s': a model is the id of an assistant.", id).WithParam("model")
+}
+
+// streamChat sends an answer as it comes: the role, the deltas, the finish
+// reason, the usage when it is wanted, and the mark of the end.
+func streamChat(ctx context.Context, w *response, reply *answer.Reply, head completion, usage bool) error {
+	e := newEventStream(w)
+	defer e.close()
+	head.usage = usage
+	begun, finished := false, false
+	err := relay(e, "", reply.Deltas(ctx), func(d deja.Delta) error {
+		if !begun {
+			begun = true
+			if err := e.send("", head.role()); err != nil {
+				return err
+			}
+		}
+		if c, ok := head.delta(d); ok {
+			if err := e.send("", c); err != nil {
+				return err
+			}
+		}
+		if d.FinishReason == "" {
+			return nil
+		}
+		finished = true
+		if err := e.send("", head.finish(d)); err != nil || !usage {
+			return err
+		}
+		return e.send("", head.total(d))
+	})
+	if err != nil {
+		return err
+	}
+	if !finished {
+		return e.fail("", deja.Errorf(deja.CodeUpstream, "The answer was cut short."))
+	}
+	return e.done("")
+}
