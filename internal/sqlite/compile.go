@@ -160,10 +160,13 @@ func aggregate(a deja.Aggregate, st *statement) (output, error) {
 		default:
 			return output{}, invalid("'%s' is for numbers, and column '%s' is of type %s.", a.Func, column.Name, column.Type)
 		}
-		if a.Func == "avg" {
+		switch {
+		case a.Func == "avg":
 			o.form = deja.TypeNumber
-		} else {
-			o.sum = true
+		case column.Type == deja.TypeNumber: // the sum of no values is 0, not null
+			o.sql = "coalesce(" + o.sql + ", 0.0)"
+		default:
+			o.sql = "coalesce(" + o.sql + ", 0)"
 		}
 	default:
 		return output{}, invalid("There is no aggregate '%s'.", a.Func)

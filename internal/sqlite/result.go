@@ -12,7 +12,6 @@ type output struct {
 	name string
 	sql  string
 	form deja.ColumnType
-	sum  bool // of no values it is 0, not null
 }
 
 func (c *compiled) names() []string {
@@ -45,15 +44,7 @@ func (c *compiled) read(r scanner) (deja.Row, error) {
 // value gives a value as its column's form wants it.
 func (o output) value(v any) (any, error) {
 	switch v := v.(type) {
-	case nil:
-		switch {
-		case !o.sum:
-			return nil, nil
-		case o.form == deja.TypeNumber:
-			return 0.0, nil
-		}
-		return int64(0), nil
-	case string:
+	case nil, string:
 		return v, nil
 	case int64:
 		if o.form == deja.TypeBoolean {

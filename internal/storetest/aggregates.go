@@ -131,6 +131,22 @@ var aggregateTests = []storeTest{
 			Total: 9,
 		})
 	}},
+	{"a sum of nothing sorts as 0", func(t *testing.T, s deja.Store) {
+		table := importRows(t, s, citiesTable(), []deja.Row{
+			{"a", int64(5), 0.5, nil, nil, nil, nil, int64(1), nil},
+			{"b", nil, nil, nil, nil, nil, nil, nil, nil},
+			{"c", int64(-5), -0.5, nil, nil, nil, nil, int64(-1), nil},
+		})
+		q := all(table)
+		q.GroupBy = []int{cityName}
+		for _, column := range []int{cityPeople, cityArea, cityYear} {
+			q.Aggregates = []deja.Aggregate{{Func: "sum", Column: column, As: "sum"}}
+			q.Sort = []deja.SortKey{{Column: 1}}
+			res, err := s.QueryRows(t.Context(), q)
+			ok(t, err)
+			same(t, "order", []any{res.Rows[0][0], res.Rows[1][0], res.Rows[2][0]}, []any{"c", "b", "a"})
+		}
+	}},
 	{"distinct", func(t *testing.T, s deja.Store) {
 		table := importRows(t, s, citiesTable(), cityRows())
 		q := all(table)
