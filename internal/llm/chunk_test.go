@@ -119,14 +119,45 @@ func TestScrub(t *testing.T) {
 type constantServer struct {
 	status int
 	kind   string
-	body   string
+	body   io.Reader
 }
 
 func (s constantServer) RoundTrip(req *http.Request) (*http.Response, error) {
 	return &http.Response{
 		StatusCode: s.status, Header: http.Header{"Content-Type": {s.kind}, "Retry-After": {s.kind}},
-		Body: io.NopCloser(strings.NewReader(s.body)), Request: req,
+		Body: io.NopCloser(s.body), Request: req,
 	}, nil
+}
+
+// endless gives spaces for ever.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
+}
+
+// A body without end must cost neither memory nor time.
+func TestEndlessBodies(t *testing.T) {
+	t.Parallel()
+	for _, server := range []constantServer{
+		{502, "text/html", endless{}},
+		{200, "text/html", endless{}},
+		{200, "application/json", endless{}},
+		{200, "text/event-stream", endless{}}, // one line that never ends
+	} {
+		c, err := New(Options{MaxRetries: -1, HTTPClient: &http.Client{Transport: server}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, err := range c.Stream(t.Context(), &deja.ModelRequest{Model: "m"}) {
+			if deja.ErrorCode(err) != deja.CodeUpstream {
+				t.Errorf("%d %s: %v", server.status, server.kind, err)
+			}
+		}
+	}
 }
 
 // Whatever a server sends, a stream keeps its contract: text and calls, then
@@ -144,7 +175,7 @@ func FuzzAnyAnswer(f *testing.F) {
 		if status < 100 || status > 999 {
 			status = 200
 		}
-		c, err := New(Options{MaxRetries: -1, HTTPClient: &http.Client{Transport: constantServer{status, kind, body}}})
+		c, err := New(Options{MaxRetries: -1, HTTPClient: &http.Client{Transport: constantServer{status, kind, strings.NewReader(body)}}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -199,6 +199,9 @@ func TestEveryFieldIsSent(t *testing.T) {
 	if diff := cmp.Diff(want, sent); diff != "" {
 		t.Error(diff)
 	}
+	if !bytes.Contains(got.Body, []byte("Be <brief> & kind.")) {
+		t.Error("plain characters are escaped, which costs bytes for nothing")
+	}
 	if !bytes.Contains(got.Body, []byte(`"zebra":{"type":"string"},"ant"`)) {
 		t.Error("the order of a schema's properties was lost")
 	}
@@ -287,6 +290,8 @@ func TestConnectionsAreReused(t *testing.T) {
 	}}
 	defer transport.CloseIdleConnections()
 	c := newClient(t, s, func(o *llm.Options) { o.HTTPClient = &http.Client{Transport: transport} })
+	// The end of the body comes in a packet of its own, after [DONE].
+	s.On(llmtest.Asked("q1"), llmtest.Text("a"), llmtest.Finish("stop"), llmtest.Wait(5*time.Millisecond))
 	s.Next(llmtest.Asked("q3"), llmtest.Status(http.StatusBadRequest, "no"))
 	for i := range 5 {
 		collect(t, c.Stream(t.Context(), ask(fmt.Sprint("q", i))))

@@ -69,6 +69,8 @@ func TestRetriesEnd(t *testing.T) {
 		count("none", -1, 1, down)
 		count("five", 5, 6, down)
 		count("five cuts", 5, 6, llmtest.Begin(), llmtest.Cut())
+		s.Next(llmtest.Any, llmtest.Begin(), llmtest.Cut())
+		count("a cut, then down", 0, 3, down)
 		count("server says no", 0, 1, llmtest.Status(500, "down", "X-Should-Retry: false"))
 		count("bad request", 0, 1, llmtest.Status(400, "bad"))
 		count("after the first token", 0, 1, llmtest.Text("a"), llmtest.Cut())
@@ -231,8 +233,12 @@ func TestOddStreams(t *testing.T) {
 		}
 		// Whole, but the usage never comes.
 		s.On(llmtest.Any, llmtest.Text("hi"), llmtest.FinishOnly("stop"), llmtest.Hang())
+		start := time.Now()
 		if got, err := collect(t, c.Stream(t.Context(), ask("hang"))); err != nil || text(got) != "hi" {
 			t.Errorf("hang after the finish reason: %v", err)
+		}
+		if took := time.Since(start); took > 10*time.Second {
+			t.Errorf("a whole answer was held back for %v", took)
 		}
 		s.On(llmtest.Any, llmtest.Text("hi"), llmtest.FinishOnly("stop"), llmtest.Cut())
 		if got, err := collect(t, c.Stream(t.Context(), ask("cut"))); err != nil || text(got) != "hi" {
