@@ -1,0 +1,120 @@
+package mongo
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"net"
+	"sync"
+)
+
+// fate is what happens to a command on its way.
+type fate int
+
+const (
+	arrives fate = iota
+	getsLost
+	losesItsAnswer // the server executes it, and nobody learns what came of it
+)
+
+func (f fate) String() string {
+	return [...]string{"arrives", "gets lost", "loses its answer"}[f]
+}
+
+// faultyNet is a network that can be told to fail at a certain command, which
+// is deterministic where cutting connections at random is not.
+type faultyNet struct {
+	mu   sync.Mutex
+	next int // commands until the fault; 0: none
+	fate fate
+	seen []string
+}
+
+// failAt makes the nth command from now meet its fate, and forgets what was
+// seen before.
+func (f *faultyNet) failAt(n int, meets fate) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.next, f.fate, f.seen = n, meets, nil
+}
+
+// commands gives what was sent since failAt.
+func (f *faultyNet) commands() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.seen
+}
+
+// pending reports whether the fault has not come about.
+func (f *faultyNet) pending() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.next > 0
+}
+
+func (f *faultyNet) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
+	c, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return &faultyConn{Conn: c, net: f}, nil
+}
+
+func (f *faultyNet) meets(command string) fate {
+	switch command {
+	case "find", "aggregate", "insert", "update", "delete", "findAndModify", "drop":
+	default:
+		return arrives
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.seen = append(f.seen, command)
+	if f.next == 0 {
+		return arrives
+	}
+	f.next--
+	if f.next > 0 {
+		return arrives
+	}
+	return f.fate
+}
+
+var errCut = errors.New("the connection is cut")
+
+type faultyConn struct {
+	net.Conn
+	net  *faultyNet
+	lost bool // the next answer
+}
+
+func (c *faultyConn) Write(p []byte) (int, error) {
+	switch c.net.meets(commandOf(p)) {
+	case getsLost:
+		c.Conn.Close()
+		return 0, errCut
+	case losesItsAnswer:
+		c.lost = true
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *faultyConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if c.lost { // the command has been executed by now
+		c.Conn.Close()
+		return 0, errCut
+	}
+	return n, err
+}
+
+// commandOf gives the name of the command in an OP_MSG message: the name of
+// the first element of its first section.
+func commandOf(p []byte) string {
+	const opMsg, first = 2013, 16 + 4 + 1 + 4 + 1
+	if len(p) < first || binary.LittleEndian.Uint32(p[12:]) != opMsg {
+		return ""
+	}
+	name, _, _ := bytes.Cut(p[first:], []byte{0})
+	return string(name)
+}
