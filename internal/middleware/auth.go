@@ -3,11 +3,11 @@ package middleware
 import (
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base32"
 	"net/http"
 	"strings"
 
 	"github.com/dejahq/deja"
+	"github.com/dejahq/deja/ratelimit"
 )
 
 // Authenticate lets only requests through that have one of the keys as bearer
@@ -41,7 +41,7 @@ func Authenticate(keys []deja.Secret, refuse Refuser) Middleware {
 				refuse(w, r, deja.Errorf(deja.CodeUnauthorized, "%s", message))
 				return
 			}
-			x.client.ID = "key_" + fingerprint(sum)
+			x.client.ID = ratelimit.Secret(token)
 			next.ServeHTTP(w, r)
 		})
 	}
@@ -54,11 +54,4 @@ func bearer(h http.Header) (string, bool) {
 		return "", false
 	}
 	return strings.TrimSpace(token), true
-}
-
-// fingerprint stands for a key in logs and in Redis: 80 bits of a hash of its
-// hash, enough to tell keys apart and nothing to go back from.
-func fingerprint(sum [sha256.Size]byte) string {
-	again := sha256.Sum256(sum[:])
-	return strings.ToLower(base32.StdEncoding.EncodeToString(again[:10]))
 }

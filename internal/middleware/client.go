@@ -6,13 +6,14 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"github.com/dejahq/deja/ratelimit"
 )
 
 // Client is who sent a request.
 type Client struct {
-	// ID tells clients apart: "key_" and a hash of the API key, or "ip_" and
-	// the address; IPv6 addresses by their /64 network, which one customer
-	// has whole.
+	// ID tells clients apart: a digest of the API key, or else the address
+	// (see ratelimit.Secret and ratelimit.Addr).
 	ID string
 
 	// Loopback is set for a program on this machine that connects directly.
@@ -56,7 +57,7 @@ func identify(r *http.Request, trusted []netip.Prefix) Client {
 		addr = next
 	}
 	return Client{
-		ID: "ip_" + network(addr),
+		ID: ratelimit.Addr(addr),
 		// What a proxy on this machine forwards comes from elsewhere, even if
 		// nobody said that the proxy is to be trusted.
 		Loopback: addr.IsLoopback() && (addr != peer || !forwarded(r.Header)),
@@ -96,16 +97,4 @@ func parseAddr(s string) (netip.Addr, bool) {
 		return netip.Addr{}, false
 	}
 	return addr.Unmap().WithZone(""), true
-}
-
-// network gives what stands for an address.
-func network(addr netip.Addr) string {
-	if addr.Is4() || addr.IsLoopback() {
-		return addr.String()
-	}
-	p, err := addr.Prefix(64)
-	if err != nil {
-		return addr.String()
-	}
-	return p.String()
 }
