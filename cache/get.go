@@ -71,8 +71,10 @@ func (l *Layer[V]) Lookup(ctx context.Context, id string, load Loader[V], opts .
 
 // lookup is the way of a call that memory alone could not answer.
 func (l *Layer[V]) lookup(ctx context.Context, id string, load Loader[V], c call) (*item, Source, error) {
-	id, c = strings.Clone(id), c.own()
-	return l.obtain(ctx, id, c, func(ctx context.Context, f *Fill) (any, error) { return load(ctx, f) })
+	// New variables: were these assigned to the parameters, what the caller
+	// passed would have to live on the heap.
+	ownID, own := strings.Clone(id), c.own()
+	return l.obtain(ctx, ownID, own, func(ctx context.Context, f *Fill) (any, error) { return load(ctx, f) })
 }
 
 // Peek gives what is cached, if anything; it loads nothing and leaves no
@@ -109,7 +111,7 @@ func (l *layer) recall(id string, c *call) *item {
 	if now >= it.early && (now >= it.fresh || early(it, now)) || !c.accepts(it, now) {
 		return nil
 	}
-	l.stats.hit(&l.stats.memoryHits, it)
+	l.stats.memoryHit(it)
 	return it
 }
 
@@ -202,7 +204,7 @@ func (l *layer) served(it *item, source Source) (*item, Source, error) {
 	s := &l.stats
 	switch source {
 	case FromMemory:
-		s.hit(&s.memoryHits, it)
+		s.memoryHit(it)
 	case FromRedis:
 		s.hit(&s.redisHits, it)
 	case FromShared:

@@ -602,21 +602,3 @@ func TestCloseWaitsForLoads(t *testing.T) {
 		}
 	})
 }
-
-func BenchmarkMemoryHit(b *testing.B) {
-	e, _ := cache.Open(b.Context(), cache.Options{})
-	defer e.Close()
-	l, _ := cache.NewLayer(e, cache.LayerOptions[string]{Name: "thing", TTL: time.Hour})
-	load := func(context.Context, *cache.Fill) (string, error) { return "v", nil }
-	ids := make([]string, 1000)
-	for i := range ids {
-		ids[i] = fmt.Sprint("asst_", i)
-		_, _ = l.Get(b.Context(), ids[i], load, cache.InGroup("g"))
-	}
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		for i := 0; pb.Next(); i++ {
-			_, _ = l.Get(context.Background(), ids[i%1000], load, cache.InGroup("g"))
-		}
-	})
-}

@@ -2,7 +2,6 @@ package cache
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
@@ -54,9 +53,15 @@ func newCall(opts []Option) (c call) {
 		case optionGroups:
 			if c.groups == nil {
 				c.groups = o.groups
-			} else {
-				c.groups = append(slices.Clip(c.groups), o.groups...)
+				continue
 			}
+			all := make([]string, 0, len(c.groups)+len(o.groups))
+			for _, groups := range [...][]string{c.groups, o.groups} {
+				for _, g := range groups {
+					all = append(all, strings.Clone(g))
+				}
+			}
+			c.groups = all
 		case optionRefresh:
 			c.refresh = true
 		case optionMaxAge:

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"math/rand/v2"
 	"sync/atomic"
 	"time"
 )
@@ -21,7 +22,7 @@ type LayerStats struct {
 	NegativeHits, StaleHits                               uint64 // included in the hits above
 	Loads, LoadErrors, Fills, FillsRefused, Invalidations uint64
 	RedisErrors                                           uint64
-	CostAvoided                                           uint64 // sum of Fill.Cost over hits
+	CostAvoided                                           uint64 // sum of Fill.Cost over hits and Shared
 	CostPaid                                              uint64 // sum of Fill.Cost over loads
 	LoadTime                                              time.Duration
 	MemoryItems, MemoryBytes                              int64
@@ -29,13 +30,32 @@ type LayerStats struct {
 
 // counters are what a layer counts; adding to one never allocates or waits.
 type counters struct {
-	memoryHits, redisHits, shared, misses                 atomic.Uint64
+	memory                                                [8]stripe
+	redisHits, shared, misses                             atomic.Uint64
 	negativeHits, staleHits                               atomic.Uint64
 	loads, loadErrors, fills, fillsRefused, invalidations atomic.Uint64
 	redisErrors                                           atomic.Uint64
 	costAvoided, costPaid                                 atomic.Uint64
 	loadTime                                              atomic.Int64
 	memoryItems, memoryBytes                              atomic.Int64 // gauges: not reset
+}
+
+// stripe is a share of the counters that hits in memory raise: one counter
+// that all cores write would cost more than the lookup.
+type stripe struct {
+	hits, cost atomic.Uint64
+	_          [48]byte // to a cache line
+}
+
+func (c *counters) memoryHit(it *item) {
+	s := &c.memory[rand.Uint32()%uint32(len(c.memory))]
+	s.hits.Add(1)
+	if it.cost > 0 {
+		s.cost.Add(uint64(it.cost))
+	}
+	if it.negative {
+		c.negativeHits.Add(1)
+	}
 }
 
 func (c *counters) hit(source *atomic.Uint64, it *item) {
@@ -49,9 +69,14 @@ func (c *counters) hit(source *atomic.Uint64, it *item) {
 }
 
 func (c *counters) snapshot(name string) LayerStats {
+	var hits, cost uint64
+	for i := range c.memory {
+		hits += c.memory[i].hits.Load()
+		cost += c.memory[i].cost.Load()
+	}
 	return LayerStats{
 		Name:          name,
-		MemoryHits:    c.memoryHits.Load(),
+		MemoryHits:    hits,
 		RedisHits:     c.redisHits.Load(),
 		Shared:        c.shared.Load(),
 		Misses:        c.misses.Load(),
@@ -63,7 +88,7 @@ func (c *counters) snapshot(name string) LayerStats {
 		FillsRefused:  c.fillsRefused.Load(),
 		Invalidations: c.invalidations.Load(),
 		RedisErrors:   c.redisErrors.Load(),
-		CostAvoided:   c.costAvoided.Load(),
+		CostAvoided:   cost + c.costAvoided.Load(),
 		CostPaid:      c.costPaid.Load(),
 		LoadTime:      time.Duration(c.loadTime.Load()),
 		MemoryItems:   c.memoryItems.Load(),
@@ -73,11 +98,15 @@ func (c *counters) snapshot(name string) LayerStats {
 
 func (c *counters) reset() {
 	for _, n := range []*atomic.Uint64{
-		&c.memoryHits, &c.redisHits, &c.shared, &c.misses, &c.negativeHits, &c.staleHits,
+		&c.redisHits, &c.shared, &c.misses, &c.negativeHits, &c.staleHits,
 		&c.loads, &c.loadErrors, &c.fills, &c.fillsRefused, &c.invalidations, &c.redisErrors,
 		&c.costAvoided, &c.costPaid,
 	} {
 		n.Store(0)
+	}
+	for i := range c.memory {
+		c.memory[i].hits.Store(0)
+		c.memory[i].cost.Store(0)
 	}
 	c.loadTime.Store(0)
 }

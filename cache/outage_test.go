@@ -1,0 +1,211 @@
+package cache_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dejahq/deja/cache"
+	"github.com/dejahq/deja/internal/redistest"
+)
+
+func quick(o *cache.Options, _ *cache.LayerOptions[string]) {
+	o.SoftTimeout, o.HardTimeout = 100*time.Millisecond, 500*time.Millisecond
+}
+
+func TestOpenWithoutRedis(t *testing.T) {
+	t.Parallel()
+	srv := redistest.Start(t)
+	srv.Kill()
+	e := open(t, cache.Options{Redis: &cache.RedisOptions{URL: srv.URL()}, HardTimeout: 200 * time.Millisecond})
+	l := layer(t, e, cache.LayerOptions[string]{AwayTTL: time.Hour})
+	var s source
+	s.set("x", "one", 1)
+	for range 3 {
+		v, err := l.Get(t.Context(), "x", s.load("x"))
+		want(t, v, err, "one")
+	}
+	wantLoads(t, &s, 1)
+	if h := e.Health(t.Context()); !h.Configured || h.Connected || h.Breaker == "closed" || h.LastError == "" {
+		t.Fatalf("%+v", h)
+	}
+	srv.Restart()
+	eventually(t, "redis is used", func() bool { return e.Health(t.Context()).Breaker == "closed" })
+	en, err := l.Lookup(t.Context(), "x", s.load("x"))
+	want(t, en.Source, err, cache.FromLoad) // what was loaded without Redis isn't trusted
+	h := e.Health(t.Context())
+	if !h.Connected || h.Version == "" || h.Role != "master" || h.Keys == 0 || h.UsedMemory == 0 || h.Epoch == "" || h.EvictionPolicy == "" {
+		t.Fatalf("%+v", h)
+	}
+}
+
+func TestHungRedisCostsTheSoftTimeoutOnly(t *testing.T) {
+	t.Parallel()
+	srv := redistest.Start(t)
+	e, l := node(t, srv.URL(), quick)
+	var s source
+	s.set("warm", "w", 1)
+	_, _ = l.Get(t.Context(), "warm", s.load("warm"))
+	srv.Pause()
+	defer srv.Resume()
+	var worst, last time.Duration
+	for i := range 30 {
+		id := fmt.Sprint("x", i)
+		s.set(id, id, 1)
+		began := time.Now()
+		v, err := l.Get(t.Context(), id, s.load(id))
+		last = time.Since(began)
+		worst = max(worst, last)
+		want(t, v, err, id)
+	}
+	if worst > 300*time.Millisecond || last > 50*time.Millisecond {
+		t.Fatalf("waited %v at worst and %v at last", worst, last)
+	}
+	if h := e.Health(t.Context()); h.Breaker == "closed" || h.Connected {
+		t.Fatalf("%+v", h)
+	}
+	srv.Resume()
+	eventually(t, "redis is used again", func() bool { return e.Health(t.Context()).Breaker == "closed" })
+	en, err := l.Lookup(t.Context(), "warm", s.load("warm"))
+	want(t, en.Source, err, cache.FromRedis)
+}
+
+func TestInvalidationsMissedByRedisAreReplayed(t *testing.T) {
+	t.Parallel()
+	srv := redistest.Start(t)
+	link := redistest.NewProxy(t, srv.Addr())
+	ea, a := node(t, "redis://"+link.Addr(), quick) // this node will be cut off
+	_, b := node(t, srv.URL(), quick)
+	var s source
+	read := func(l *cache.Layer[string], id string) string {
+		v, err := l.Get(t.Context(), id, s.load(id), cache.InGroup("g-"+id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	for _, id := range []string{"key", "group"} {
+		s.set(id, "old", 1)
+		read(a, id)
+		read(b, id)
+	}
+	link.Refuse()
+	eventually(t, "the cut is noticed", func() bool { return ea.Health(t.Context()).Breaker != "closed" })
+	s.set("key", "new", 2)
+	s.set("group", "new", 2)
+	if r, err := a.Invalidate(t.Context(), "key", 2); err != nil || r.Remote {
+		t.Fatal(r, err)
+	}
+	if r, err := ea.InvalidateGroup(t.Context(), "g-group"); err != nil || r.Remote {
+		t.Fatal(r, err)
+	}
+	for _, id := range []string{"key", "group"} {
+		if v := read(a, id); v != "new" { // locally at once
+			t.Fatalf("%s: %q on the node that invalidated", id, v)
+		}
+	}
+	link.Heal()
+	for _, id := range []string{"key", "group"} {
+		eventually(t, "the other node hears of it", func() bool { return read(b, id) == "new" })
+		if v := read(a, id); v != "new" {
+			t.Fatalf("%s: %q after the return", id, v)
+		}
+	}
+}
+
+func TestANodeThatIsCutOffForgetsWithinTwoSeconds(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(*redistest.Proxy){
+		"reset":     (*redistest.Proxy).Refuse,
+		"half-open": (*redistest.Proxy).Blackhole,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv := redistest.Start(t)
+			link := redistest.NewProxy(t, srv.Addr())
+			_, a := node(t, "redis://"+link.Addr(), quick, func(_ *cache.Options, o *cache.LayerOptions[string]) { o.AwayTTL = time.Millisecond })
+			_, b := node(t, srv.URL(), quick)
+			var s source
+			s.set("x", "old", 1)
+			for _, l := range []*cache.Layer[string]{a, b} {
+				v, err := l.Get(t.Context(), "x", s.load("x"))
+				want(t, v, err, "old")
+			}
+			spoil(link)
+			s.set("x", "new", 2)
+			if _, err := b.Invalidate(t.Context(), "x", 2); err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			eventually(t, "the node that was cut off has the new value", func() bool {
+				v, err := a.Get(t.Context(), "x", s.load("x"))
+				return err == nil && v == "new"
+			})
+			if took := time.Since(began); took > 2*time.Second {
+				t.Fatalf("stale for %v", took)
+			}
+		})
+	}
+}
+
+func TestScriptsAreLoadedAgain(t *testing.T) {
+	t.Parallel()
+	srv := redistest.Start(t)
+	_, a := node(t, srv.URL())
+	_, b := node(t, srv.URL())
+	var s source
+	for i := range 5 {
+		if _, err := srv.Do("SCRIPT", "FLUSH"); err != nil {
+			t.Fatal(err)
+		}
+		id := fmt.Sprint("x", i)
+		s.set(id, id, 1)
+		v, err := a.Get(t.Context(), id, s.load(id))
+		want(t, v, err, id)
+		en, err := b.Lookup(t.Context(), id, s.load(id))
+		want(t, en.Source, err, cache.FromRedis)
+	}
+}
+
+func TestFlushAndEvictionReachMemory(t *testing.T) {
+	t.Parallel()
+	srv := redistest.Start(t)
+	_, a := node(t, srv.URL())
+	var s source
+	s.set("x", "one", 1)
+	for _, command := range [][]string{{"FLUSHALL"}, {"DEL", "thing:x"}, {"DEL", "gen:@all"}} {
+		v, err := a.Get(t.Context(), "x", s.load("x"))
+		want(t, v, err, "one")
+		before := s.loads.Load()
+		if _, err := srv.Do(command...); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "memory hears of "+command[0], func() bool {
+			v, err := a.Get(t.Context(), "x", s.load("x"))
+			return err == nil && v == "one" && s.loads.Load() > before
+		})
+	}
+}
+
+func TestFullRedisCostsTimeOnly(t *testing.T) {
+	t.Parallel()
+	srv := redistest.Start(t, redistest.WithMaxMemory("1mb", "noeviction"))
+	e := open(t, cache.Options{Redis: &cache.RedisOptions{URL: srv.URL()}})
+	l := layer(t, e, cache.LayerOptions[string]{})
+	for i := range 20 {
+		v, err := l.Get(t.Context(), fmt.Sprint(i), func(context.Context, *cache.Fill) (string, error) { return "v", nil })
+		want(t, v, err, "v")
+	}
+}
+
+func TestSecretsStayOut(t *testing.T) {
+	t.Parallel()
+	o := cache.Options{Redis: &cache.RedisOptions{URL: "redis://u:hunter2@127.0.0.1:1/0", Password: "hunter3"}}
+	for _, s := range []string{fmt.Sprint(o.Redis), fmt.Sprintf("%+v", *o.Redis), fmt.Sprintf("%#v", *o.Redis)} {
+		if strings.Contains(s, "hunter") {
+			t.Fatalf("%s", s)
+		}
+	}
+}
