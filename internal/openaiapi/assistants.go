@@ -57,6 +57,10 @@ func (a *API) modifyAssistant(w *response, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	// What is wrong with the body is found before the store is asked.
+	if err := a.readAssistant(o, new(deja.Assistant)); err != nil {
+		return err
+	}
 	asst, err := a.layers.EditAssistant(r.Context(), id, func(asst *deja.Assistant) error {
 		return a.readAssistant(o, asst)
 	})

@@ -55,6 +55,15 @@ func (v value) metadata() map[string]string {
 	return m
 }
 
+// readMetadata reads a body that changes metadata only, if it does.
+func readMetadata(o object) (m map[string]string, given bool, err error) {
+	v, given := o.get("metadata")
+	if given {
+		m = v.metadata()
+	}
+	return m, given, o.err()
+}
+
 // modelName reads the name of a model.
 func (a *API) modelName(v value) string {
 	name := v.some(maxModelName)

@@ -178,11 +178,15 @@ func (a *API) modifyRun(w *response, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	metadata, given, err := readMetadata(o)
+	if err != nil {
+		return err
+	}
 	run, err := deja.EditRun(r.Context(), a.layers.Store(), thread, id, func(run *deja.Run) error {
-		if v, ok := o.get("metadata"); ok {
-			run.Metadata = v.metadata()
+		if given {
+			run.Metadata = metadata
 		}
-		return o.err()
+		return nil
 	})
 	if err != nil {
 		return err

@@ -34,6 +34,7 @@ const (
 type server struct {
 	t       *testing.T
 	url     string
+	api     *openaiapi.API
 	model   *llmtest.Server
 	store   *imports
 	layers  *layers.Layers
@@ -67,6 +68,7 @@ func newServer(t *testing.T) *server {
 		MaxBodyBytes: maxBody, MaxUploadBytes: maxUpload, MaxRows: maxRows,
 	})
 	check(t, err)
+	s.api = api
 	handler := api.Handler()
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handler.ServeHTTP(w, r.WithContext(deja.WithQueryCount(r.Context(), s.queries)))

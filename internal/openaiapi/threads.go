@@ -25,7 +25,7 @@ func (a *API) createThread(w *response, r *http.Request) error {
 // readNewThread reads a thread to be created, and its first messages.
 func (a *API) readNewThread(o object) (*deja.Thread, []*deja.Message) {
 	t := &deja.Thread{ID: deja.NewID(deja.ThreadPrefix), CreatedAt: a.o.Now()}
-	readThread(o, t)
+	_ = readThread(o, t) // the caller asks o for errors, those of the messages too
 	var ms []*deja.Message
 	if v, ok := o.opt("messages"); ok {
 		for _, e := range v.array(0) {
@@ -36,13 +36,14 @@ func (a *API) readNewThread(o object) (*deja.Thread, []*deja.Message) {
 }
 
 // readThread sets what the body has on t.
-func readThread(o object, t *deja.Thread) {
+func readThread(o object, t *deja.Thread) error {
 	if v, ok := o.get("metadata"); ok {
 		t.Metadata = v.metadata()
 	}
 	if v, ok := o.get("tool_resources"); ok {
 		t.ToolResources = v.toolResources()
 	}
+	return o.err()
 }
 
 func (a *API) getThread(w *response, r *http.Request) error {
@@ -67,9 +68,11 @@ func (a *API) modifyThread(w *response, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := readThread(o, new(deja.Thread)); err != nil {
+		return err
+	}
 	t, err := deja.EditThread(r.Context(), a.layers.Store(), id, func(t *deja.Thread) error {
-		readThread(o, t)
-		return o.err()
+		return readThread(o, t)
 	})
 	if err != nil {
 		return err
