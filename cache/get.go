@@ -129,11 +129,15 @@ func (l *layer) peek(id string, c call) (*item, Source) {
 		source = FromRedis
 		e.unwatch(&w)
 	}
-	if it == nil {
+	switch {
+	case it == nil && c.uncounted:
+		return nil, ""
+	case it == nil:
 		l.stats.misses.Add(1)
 		return nil, ""
+	case !c.uncounted:
+		it, source, _ = l.served(it, source)
 	}
-	it, source, _ = l.served(it, source)
 	return it, source
 }
 

@@ -142,7 +142,10 @@ func TestOverlappingLoadsAcrossAnInvalidation(t *testing.T) {
 	}
 	// A second load of the same process as the first, while that still runs.
 	eventually(t, "a late caller gets the new value", func() bool {
-		v, err := a.Get(t.Context(), "x", s.load("x"))
+		// Whoever comes before the push joins the first load, and leaves it.
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		v, err := a.Get(ctx, "x", s.load("x"))
 		return err == nil && v == "new"
 	})
 	close(release)

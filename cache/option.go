@@ -21,6 +21,7 @@ const (
 	optionRefresh
 	optionMaxAge
 	optionMinVersion
+	optionUncounted
 )
 
 // InGroup puts what is loaded into groups, for InvalidateGroup. The groups'
@@ -38,6 +39,10 @@ func MaxAge(d time.Duration) Option { return Option{kind: optionMaxAge, number: 
 // MinVersion treats entries of an older version as misses.
 func MinVersion(v int64) Option { return Option{kind: optionMinVersion, number: v} }
 
+// Uncounted keeps a lookup out of the layer's hits, misses and costs: for
+// looks that save nothing, such as the one before a Replace.
+func Uncounted() Option { return Option{kind: optionUncounted} }
+
 // call is what the options of one call come to.
 type call struct {
 	groups     []string
@@ -45,6 +50,7 @@ type call struct {
 	hasMaxAge  bool
 	maxAge     int64 // ns
 	minVersion int64
+	uncounted  bool
 }
 
 func newCall(opts []Option) (c call) {
@@ -70,6 +76,8 @@ func newCall(opts []Option) (c call) {
 			}
 		case optionMinVersion:
 			c.minVersion = max(c.minVersion, o.number)
+		case optionUncounted:
+			c.uncounted = true
 		}
 	}
 	return c
@@ -80,7 +88,7 @@ func newCall(opts []Option) (c call) {
 func (c *call) own() call {
 	// Field by field: a copy of the whole would make the compiler believe
 	// that the caller's groups live on.
-	own := call{refresh: c.refresh, hasMaxAge: c.hasMaxAge, maxAge: c.maxAge, minVersion: c.minVersion}
+	own := call{refresh: c.refresh, hasMaxAge: c.hasMaxAge, maxAge: c.maxAge, minVersion: c.minVersion, uncounted: c.uncounted}
 	for _, g := range c.groups {
 		own.groups = append(own.groups, strings.Clone(g))
 	}
