@@ -14,11 +14,11 @@ import (
 )
 
 // How fast a dead connection is noticed: an idle connection is pinged every
-// pingEvery, and given up when an answer takes longer than answerWithin. Their
-// sum is under the two seconds that the cache promises.
+// pingEvery to twice that, and given up when an answer takes longer than
+// answerWithin. That is within the two seconds that the cache promises.
 const (
 	dialWithin   = time.Second
-	pingEvery    = 500 * time.Millisecond
+	pingEvery    = 300 * time.Millisecond
 	answerWithin = time.Second
 	minBackoff   = 50 * time.Millisecond
 	maxBackoff   = time.Second
