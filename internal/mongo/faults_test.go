@@ -16,10 +16,11 @@ const (
 	arrives fate = iota
 	getsLost
 	losesItsAnswer // the server executes it, and nobody learns what came of it
+	getsNoAnswer   // it vanishes, and the connection stays
 )
 
 func (f fate) String() string {
-	return [...]string{"arrives", "gets lost", "loses its answer"}[f]
+	return [...]string{"arrives", "gets lost", "loses its answer", "gets no answer"}[f]
 }
 
 // faultyNet is a network that can be told to fail at a certain command, which
@@ -95,6 +96,8 @@ func (c *faultyConn) Write(p []byte) (int, error) {
 		return 0, errCut
 	case losesItsAnswer:
 		c.lost = true
+	case getsNoAnswer:
+		return len(p), nil
 	}
 	return c.Conn.Write(p)
 }

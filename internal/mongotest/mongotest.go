@@ -30,6 +30,18 @@ var shared = sync.OnceValues(start)
 // cannot be started is a failure, never a skip.
 func Start(tb testing.TB) (uri string) {
 	tb.Helper()
+	return newDatabase(tb, "")
+}
+
+// StartStandalone does what Start does, with a database that has no change
+// streams, as on a server without replication. Only the server in memory can.
+func StartStandalone(tb testing.TB) (uri string) {
+	tb.Helper()
+	return newDatabase(tb, "_standalone")
+}
+
+func newDatabase(tb testing.TB, kind string) string {
+	tb.Helper()
 	server := os.Getenv(RealServer)
 	if server == "" {
 		s, err := shared()
@@ -38,7 +50,7 @@ func Start(tb testing.TB) (uri string) {
 		}
 		server = s
 	}
-	database := "deja_test_" + strings.ToLower(rand.Text()[:16])
+	database := "deja_test_" + strings.ToLower(rand.Text()[:16]) + kind
 	tb.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()

@@ -2,6 +2,7 @@ import de.bwaldvogel.mongo.MongoServer;
 import de.bwaldvogel.mongo.MongoVersion;
 import de.bwaldvogel.mongo.backend.memory.MemoryBackend;
 import de.bwaldvogel.mongo.bson.Document;
+import de.bwaldvogel.mongo.exception.MongoServerError;
 import de.bwaldvogel.mongo.wire.message.MongoMessage;
 import java.io.IOException;
 import java.util.List;
@@ -36,10 +37,24 @@ final class TestServer {
     private static final class Backend extends MemoryBackend {
         @Override
         public Document handleMessage(MongoMessage message) {
+            if (message.getDatabaseName().endsWith(STANDALONE) && asksForChanges(message.getDocument())) {
+                throw new MongoServerError(40573, "Location40573",
+                        "The $changeStream stage is only supported on replica sets");
+            }
             synchronized (this) {
                 return super.handleMessage(message).cloneDeeply();
             }
         }
+    }
+
+    /** Databases of this kind behave like those of a server without replication. */
+    private static final String STANDALONE = "_standalone";
+
+    private static boolean asksForChanges(Document command) {
+        return command.get("pipeline") instanceof List<?> pipeline
+                && !pipeline.isEmpty()
+                && pipeline.get(0) instanceof Document stage
+                && stage.containsKey("$changeStream");
     }
 
     public static void main(String[] args) throws IOException {
