@@ -75,6 +75,9 @@ type Store interface {
 	// stored ones, so a retry is safe. It gives the thread's Seq after the
 	// append. Seqs are contiguous: deleting does not free them.
 	AppendMessages(ctx context.Context, threadID string, ms ...*Message) (int64, error)
+	// AddMessage appends one message as AppendMessages does, unless a run holds
+	// its thread at now: then CodeActiveRun. Runs append with AppendMessages.
+	AddMessage(ctx context.Context, m *Message, now time.Time) (int64, error)
 	Message(ctx context.Context, threadID, id string) (*Message, error)
 	// Messages lists by Seq, see Page; runID filters when not empty.
 	Messages(ctx context.Context, threadID, runID string, p Page) (Listing[Message], error)

@@ -24,6 +24,15 @@ type Thread struct {
 	ActiveUntil time.Time `json:"active_until,omitzero"`
 }
 
+// Busy says, as an error with CodeActiveRun, that a run holds the thread at
+// now; nil when none does.
+func (t *Thread) Busy(now time.Time) error {
+	if t.ActiveRun == "" || !t.ActiveUntil.After(now) {
+		return nil
+	}
+	return Errorf(CodeActiveRun, "Messages can't be added to %.64s while its run %.64s is active.", t.ID, t.ActiveRun)
+}
+
 // Role says who speaks.
 type Role string
 

@@ -39,7 +39,7 @@ func TestConversation(t *testing.T) {
 
 			// A hit appends both messages to its thread, like a miss.
 			for _, th := range []string{thread, other} {
-				want := []string{"assistant: " + first.Text, "user: What is the price of the saw?"}
+				want := []string{"user: What is the price of the saw?", "assistant: " + first.Text}
 				if got := transcript(t, api, th); !cmp.Equal(got, want) {
 					t.Errorf("the thread: %s", cmp.Diff(want, got))
 				}
@@ -77,7 +77,7 @@ func say(t *testing.T, api *client.Client, threadID, assistantID, text string) *
 	return runOn(t, api, threadID, assistantID)
 }
 
-// transcript lists a thread, newest first.
+// transcript lists a thread, oldest first.
 func transcript(t *testing.T, api *client.Client, threadID string) []string {
 	t.Helper()
 	var lines []string

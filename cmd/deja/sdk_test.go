@@ -41,7 +41,7 @@ func TestOfficialClient(t *testing.T) {
 		events = append(events, e.Event)
 		if e.Event == "thread.message.delta" {
 			for _, part := range e.AsThreadMessageDelta().Data.Delta.Content {
-				text.WriteString(part.AsTextDeltaBlock().Text.Value)
+				text.WriteString(part.Text.Value)
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/dejahq/deja"
 	"github.com/dejahq/deja/cache"
@@ -56,7 +57,7 @@ func (l *Layers) CreateThread(ctx context.Context, t *deja.Thread, ms ...*deja.M
 		}
 		t.Seq = seq
 	}
-	_, found, lease := l.contexts.Claim(ctx, t.ID, cache.InGroup(threadGroup(t.ID)))
+	_, found, lease := l.contexts.Claim(ctx, t.ID, cache.InGroup(threadGroup(t.ID)), cache.Uncounted())
 	if found {
 		return nil
 	}
@@ -83,6 +84,19 @@ func (l *Layers) AppendMessages(ctx context.Context, threadID string, ms ...*dej
 	return seq, nil
 }
 
+// AddMessage appends a caller's message to a thread that no run holds at now.
+func (l *Layers) AddMessage(ctx context.Context, m *deja.Message, now time.Time) error {
+	if !deja.ValidID(deja.ThreadPrefix, m.ThreadID) {
+		return noThread(m.ThreadID)
+	}
+	seq, err := l.store.AddMessage(ctx, m, now)
+	if err != nil {
+		return err
+	}
+	l.contextGrew(context.WithoutCancel(ctx), m.ThreadID, seq, []*deja.Message{m})
+	return nil
+}
+
 func (l *Layers) contextGrew(ctx context.Context, threadID string, seq int64, ms []*deja.Message) {
 	first := ms[0].Seq
 	inRow := true
@@ -90,7 +104,7 @@ func (l *Layers) contextGrew(ctx context.Context, threadID string, seq int64, ms
 		inRow = inRow && m.Seq == first+int64(i)
 	}
 	last := first + int64(len(ms)) - 1
-	if e, ok := l.contexts.Peek(ctx, threadID, cache.InGroup(threadGroup(threadID))); ok && inRow && e.Value.Seq == first-1 {
+	if e, ok := l.contexts.Peek(ctx, threadID, cache.InGroup(threadGroup(threadID)), cache.Uncounted()); ok && inRow && e.Value.Seq == first-1 {
 		tc := l.extend(e.Value, last, ms)
 		// Replace invalidates by itself when the entry has moved meanwhile.
 		if _, err := l.contexts.Replace(ctx, threadID, e.Version, contextVersion(last), tc, cache.InGroup(threadGroup(threadID))); err != nil {

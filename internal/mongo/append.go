@@ -25,6 +25,27 @@ import (
 // messages that nobody lists, until its caller tries again and finds them
 // there, or another append finds their numbers taken and goes on above them.
 func (s *Store) AppendMessages(ctx context.Context, threadID string, ms ...*deja.Message) (int64, error) {
+	return s.append(ctx, threadID, func(context.Context, *threadDoc) error { return nil }, ms)
+}
+
+// AddMessage appends a message unless its thread is busy. A run that claims
+// the thread between the look and the insert finds the message in its context
+// or answers without it; nothing is lost.
+func (s *Store) AddMessage(ctx context.Context, m *deja.Message, now time.Time) (int64, error) {
+	return s.append(ctx, m.ThreadID, func(ctx context.Context, t *threadDoc) error {
+		busy := t.thread().Busy(now)
+		if busy == nil {
+			return nil
+		}
+		stored, _, err := s.taken(ctx, t.ID, []*deja.Message{m})
+		if _, retry := stored[m.ID]; retry || err != nil {
+			return err
+		}
+		return busy
+	}, []*deja.Message{m})
+}
+
+func (s *Store) append(ctx context.Context, threadID string, may func(context.Context, *threadDoc) error, ms []*deja.Message) (int64, error) {
 	ctx = deja.Writing(ctx)
 	if err := s.gate.enter(); err != nil {
 		return 0, err
@@ -32,6 +53,9 @@ func (s *Store) AppendMessages(ctx context.Context, threadID string, ms ...*deja
 	defer s.gate.leave()
 	t, err := s.thread(ctx, s.threads.latest(), threadID)
 	if err != nil {
+		return 0, err
+	}
+	if err := may(ctx, t); err != nil {
 		return 0, err
 	}
 	if len(ms) == 0 {

@@ -20,15 +20,8 @@ func (a *API) createMessage(w *response, r *http.Request) error {
 	if err := o.err(); err != nil {
 		return err
 	}
-	t, err := a.layers.Store().Thread(ctx, id)
-	if err != nil {
-		return err
-	}
-	if t.ActiveRun != "" && t.ActiveUntil.After(a.o.Now()) {
-		return deja.Errorf(deja.CodeActiveRun, "Messages can't be added to %s while its run %s is active.", id, t.ActiveRun)
-	}
 	m.ThreadID = id
-	if _, err := a.layers.AppendMessages(ctx, id, m); err != nil {
+	if err := a.layers.AddMessage(ctx, m, a.o.Now()); err != nil {
 		return err
 	}
 	return w.write(http.StatusOK, showMessage(m))
@@ -102,11 +95,15 @@ func (a *API) modifyMessage(w *response, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	metadata, given, err := readMetadata(o)
+	if err != nil {
+		return err
+	}
 	m, err := a.layers.EditMessage(r.Context(), thread, id, func(m *deja.Message) error {
-		if v, ok := o.get("metadata"); ok {
-			m.Metadata = v.metadata()
+		if given {
+			m.Metadata = metadata
 		}
-		return o.err()
+		return nil
 	})
 	if err != nil {
 		return err

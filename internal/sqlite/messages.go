@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/dejahq/deja"
 )
@@ -18,6 +19,16 @@ func scanMessage(r scanner) (*deja.Message, error) {
 
 // AppendMessages appends messages, all of them or none.
 func (s *Store) AppendMessages(ctx context.Context, threadID string, ms ...*deja.Message) (int64, error) {
+	return s.append(ctx, threadID, func(*deja.Thread) error { return nil }, ms)
+}
+
+// AddMessage appends a message unless its thread is busy.
+func (s *Store) AddMessage(ctx context.Context, m *deja.Message, now time.Time) (int64, error) {
+	return s.append(ctx, m.ThreadID, func(t *deja.Thread) error { return t.Busy(now) }, []*deja.Message{m})
+}
+
+// append appends messages; may is asked once there is a new one among them.
+func (s *Store) append(ctx context.Context, threadID string, may func(*deja.Thread) error, ms []*deja.Message) (int64, error) {
 	if err := s.enter(ctx); err != nil {
 		return 0, err
 	}
@@ -26,7 +37,9 @@ func (s *Store) AppendMessages(ctx context.Context, threadID string, ms ...*deja
 	places := make([]place, len(ms)) // given to the messages only once they are stored
 	var seq int64
 	err := s.docs.writer.transact(ctx, func(t *tx) error {
-		err := t.row("SELECT seq FROM threads WHERE id = ?", threadID).Scan(&seq)
+		th := &deja.Thread{ID: threadID}
+		err := t.row("SELECT seq, active_run, active_until FROM threads WHERE id = ?", threadID).
+			Scan(&seq, &th.ActiveRun, timeColumn{&th.ActiveUntil})
 		if errors.Is(err, sql.ErrNoRows) {
 			return notFound("thread", threadID)
 		}
@@ -41,6 +54,9 @@ func (s *Store) AppendMessages(ctx context.Context, threadID string, ms ...*deja
 				continue // a retry
 			}
 			if !errors.Is(err, sql.ErrNoRows) {
+				return err
+			}
+			if err := may(th); err != nil {
 				return err
 			}
 			seq++

@@ -74,6 +74,28 @@ var runTests = []storeTest{
 		}
 		same(t, "full run", got, &want)
 	}},
+	{"a held thread takes no messages of others", func(t *testing.T, s deja.Store) {
+		th := createThread(t, s)
+		now := sampleTime()
+		first, second := threadMessage(th.ID, "before"), threadMessage(th.ID, "meanwhile")
+		seq, err := s.AddMessage(t.Context(), first, now)
+		ok(t, err)
+		same(t, "seq", seq, int64(1))
+		r := createRun(t, s, th.ID, now)
+		_, err = s.AddMessage(t.Context(), second, now)
+		wantCode(t, err, deja.CodeActiveRun)
+		_, err = s.Message(t.Context(), th.ID, second.ID)
+		wantCode(t, err, deja.CodeNotFound)
+		again := *first // a retry is not a new message
+		_, err = s.AddMessage(t.Context(), &again, now)
+		ok(t, err)
+		same(t, "seq of the retry", again.Seq, int64(1))
+		_, err = s.AppendMessages(t.Context(), th.ID, threadMessage(th.ID, "the run's own")) // runs may
+		ok(t, err)
+		seq, err = s.AddMessage(t.Context(), second, r.ExpiresAt) // the claim has run out
+		ok(t, err)
+		same(t, "seq", seq, int64(3))
+	}},
 	{"claim", func(t *testing.T, s deja.Store) {
 		th := createThread(t, s)
 		appendTexts(t, s, th.ID, "a", "b")

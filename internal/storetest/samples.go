@@ -61,6 +61,13 @@ func textMessage(text string) *deja.Message {
 	return &deja.Message{ID: deja.NewID(deja.MessagePrefix), CreatedAt: sampleTime(), Role: deja.RoleUser, Content: deja.Text(text)}
 }
 
+// threadMessage gives a user message for a thread.
+func threadMessage(threadID, text string) *deja.Message {
+	m := textMessage(text)
+	m.ThreadID = threadID
+	return m
+}
+
 // appendTexts appends a message for each text to the thread.
 func appendTexts(t testing.TB, s deja.Store, threadID string, texts ...string) []*deja.Message {
 	t.Helper()
