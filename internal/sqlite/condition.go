@@ -6,19 +6,22 @@ import (
 	"github.com/dejahq/deja"
 )
 
-// Bounds of a filter, far above what a model writes, below SQLite's own.
+// Bounds of a filter, far above what a model writes. SQLite has its own, and
+// the time that it takes to compile a filter, during which no context is
+// watched, rises with the square of the conditions.
 const (
-	maxDepth = 200
-	maxTerms = 20_000 // comparisons and values of lists
+	maxDepth      = 200
+	maxConditions = 2000
+	maxValues     = 20_000
 )
 
 // statement is SQL under construction: text of this package with the names of
 // row tables, and values apart from it.
 type statement struct {
-	text  strings.Builder
-	args  []any
-	table *deja.Table
-	terms int
+	text       strings.Builder
+	args       []any
+	table      *deja.Table
+	conditions int
 }
 
 func (q *statement) write(parts ...string) {
@@ -29,8 +32,8 @@ func (q *statement) write(parts ...string) {
 
 // value adds a parameter.
 func (q *statement) value(v any) error {
-	if q.terms++; q.terms > maxTerms {
-		return invalid("The filter has more than %d values.", maxTerms)
+	if len(q.args) == maxValues {
+		return invalid("The filter has more than %d values.", maxValues)
 	}
 	q.write("?")
 	q.args = append(q.args, v)
@@ -52,6 +55,9 @@ func (q *statement) column(i int) (deja.Column, string, error) {
 func (q *statement) condition(c deja.Condition, depth int) error {
 	if depth > maxDepth {
 		return invalid("The filter is nested more than %d deep.", maxDepth)
+	}
+	if q.conditions++; q.conditions > maxConditions {
+		return invalid("The filter has more than %d conditions.", maxConditions)
 	}
 	switch c.Op {
 	case deja.OpAnd:
@@ -77,9 +83,6 @@ func (q *statement) condition(c deja.Condition, depth int) error {
 func (q *statement) joined(cs []deja.Condition, operator, ofNone string, depth int) error {
 	switch len(cs) {
 	case 0:
-		if q.terms++; q.terms > maxTerms {
-			return invalid("The filter has more than %d conditions.", maxTerms)
-		}
 		q.write(ofNone)
 		return nil
 	case 1:

@@ -96,7 +96,7 @@ func (s *Store) dropDetached(ctx context.Context, tableIDs []string) {
 }
 
 // dropTable removes a row table, if it is there, and gives its space back to
-// the system in steps that let other writers in.
+// the system, in steps that let other imports write in between.
 func (s *Store) dropTable(ctx context.Context, prefix, id string) error {
 	name, valid := tableName(prefix, id)
 	if !valid {
@@ -105,7 +105,16 @@ func (s *Store) dropTable(ctx context.Context, prefix, id string) error {
 	if there, err := s.tableThere(ctx, prefix+id); err != nil || !there {
 		return err
 	}
-	return s.rows.writer.transact(ctx, func(t *tx) error { return t.define("DROP TABLE IF EXISTS " + name) })
+	err := s.rows.writer.transact(ctx, func(t *tx) error { return t.define("DROP TABLE IF EXISTS " + name) })
+	for free := 1; free > 0 && err == nil; {
+		err = s.rows.writer.transact(ctx, func(t *tx) error {
+			if err := t.define("PRAGMA incremental_vacuum(2000)"); err != nil {
+				return err
+			}
+			return t.row("PRAGMA freelist_count").Scan(&free)
+		})
+	}
+	return err
 }
 
 // dropOrphans removes what imports left behind that were never finished or

@@ -53,10 +53,11 @@ type Store struct {
 	// at them and its commit.
 	attaching sync.Mutex
 
-	mu     sync.Mutex
-	closed bool
-	calls  sync.WaitGroup // calls under way
-	ended  error          // what Close gave
+	mu      sync.Mutex
+	closed  bool
+	calls   sync.WaitGroup // calls under way
+	closing sync.Once
+	ended   error // what Close gives
 }
 
 var _ deja.Store = (*Store)(nil)
@@ -119,16 +120,10 @@ func (s *Store) release() error {
 // is idempotent.
 func (s *Store) Close() error {
 	s.mu.Lock()
-	first := !s.closed
 	s.closed = true
 	s.mu.Unlock()
 	s.calls.Wait()
-
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if first {
-		s.ended = s.release()
-	}
+	s.closing.Do(func() { s.ended = s.release() })
 	return s.ended
 }
 

@@ -12,7 +12,7 @@ import (
 
 var concurrencyTests = []storeTest{
 	{"no edit is lost", func(t *testing.T, s deja.Store) {
-		const writers, edits = 8, 15
+		const writers, edits = 8, 10
 		a, th := createAssistant(t, s), createThread(t, s)
 		m := appendTexts(t, s, th.ID, "text")[0]
 		add := func(tags *map[string]string, tag string) {
@@ -120,7 +120,7 @@ var concurrencyTests = []storeTest{
 	}},
 	{"one source of a name", func(t *testing.T, s deja.Store) {
 		a := createAssistant(t, s)
-		rounds(t, 8, func(_ int, round int64) error {
+		rounds(t, 5, func(_ int, round int64) error {
 			table := numbersTable("n")
 			if _, err := s.ImportRows(t.Context(), table, numberRows(1)); err != nil {
 				return err
@@ -130,8 +130,8 @@ var concurrencyTests = []storeTest{
 		}, deja.CodeConflict)
 		sources, version, err := s.Sources(t.Context(), a.ID)
 		ok(t, err)
-		if len(sources) != 8 || version != 9 {
-			t.Errorf("%d sources, data version %d, want 8, 9", len(sources), version)
+		if len(sources) != 5 || version != 6 {
+			t.Errorf("%d sources, data version %d, want 5, 6", len(sources), version)
 		}
 	}},
 	{"no append is lost", func(t *testing.T, s deja.Store) {
