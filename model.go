@@ -81,6 +81,7 @@ type Usage struct {
 	CompletionTokens int64 `json:"completion_tokens"`
 	CachedTokens     int64 `json:"cached_tokens,omitempty"`    // of the prompt, found in the upstream's own cache
 	ReasoningTokens  int64 `json:"reasoning_tokens,omitempty"` // of the completion
+	Approximate      bool  `json:"approximate,omitempty"`      // estimated, not counted by a tokenizer
 }
 
 // Total is prompt and completion together.
@@ -93,6 +94,7 @@ func (u Usage) Add(v Usage) Usage {
 		CompletionTokens: u.CompletionTokens + v.CompletionTokens,
 		CachedTokens:     u.CachedTokens + v.CachedTokens,
 		ReasoningTokens:  u.ReasoningTokens + v.ReasoningTokens,
+		Approximate:      u.Approximate || v.Approximate,
 	}
 }
 
