@@ -68,6 +68,7 @@ func (s *Store) DropRows(ctx context.Context, tableIDs ...string) error {
 		return err
 	}
 	defer s.leave()
+	ctx = deja.Writing(ctx)
 	s.attaching.Lock()
 	defer s.attaching.Unlock()
 	for _, id := range tableIDs {
@@ -102,7 +103,7 @@ func (s *Store) dropTable(ctx context.Context, prefix, id string) error {
 	if !valid {
 		return nil
 	}
-	if there, err := s.tableThere(ctx, prefix+id); err != nil || !there {
+	if there, err := s.tableThere(deja.Writing(ctx), prefix+id); err != nil || !there {
 		return err
 	}
 	err := s.rows.writer.transact(ctx, func(t *tx) error { return t.define("DROP TABLE IF EXISTS " + name) })

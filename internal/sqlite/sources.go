@@ -18,7 +18,7 @@ func (s *Store) AttachSource(ctx context.Context, src *deja.DataSource) (*deja.A
 	s.attaching.Lock()
 	defer s.attaching.Unlock()
 	for _, table := range src.Tables {
-		if there, err := s.imported(ctx, table.ID); err != nil {
+		if there, err := s.imported(deja.Writing(ctx), table.ID); err != nil {
 			return nil, failure(err)
 		} else if !there {
 			return nil, notFound("table", table.ID)
