@@ -72,7 +72,6 @@ func describe(tables []deja.Table, d detail, note string, most int) (text string
 			line := "- " + describeColumn(&t.Columns[k], d) + "\n"
 			if b.Len()+len(line)+room > most {
 				fmt.Fprintf(&b, "- and %s more that are not listed here\n", count(int64(len(t.Columns)-k), "column"))
-				complete = false
 				if i+1 < len(tables) {
 					fmt.Fprintf(&b, "\nThere are %s more that are not listed here.\n", count(int64(len(tables)-i-1), "table"))
 				}

@@ -103,3 +103,45 @@ func TestGoldenTypes(t *testing.T) {
 		t.Errorf("%.2f %% of the clear columns are right; it was %.2f %% or more before", 100*got, 100*floor)
 	}
 }
+
+// TestGoldenTypesVega scores the CSV and TSV files of the vega collection. Its
+// types were inferred by a program as well, with other names for some things:
+// it knows no years and no texts that look like numbers.
+func TestGoldenTypesVega(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(sharedData, "files")
+	tables := make(map[string]map[string]deja.ColumnType)
+	right, all := 0, 0
+	for _, row := range readRows(t, filepath.Join(dir, "golden_types_vega.csv")) {
+		name := row["file"]
+		if ext := filepath.Ext(name); ext != ".csv" && ext != ".tsv" {
+			continue
+		}
+		types, ok := tables[name]
+		if !ok {
+			f, err := openFile(t, filepath.Join(dir, "vega-datasets", name), Options{})
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			types = make(map[string]deja.ColumnType)
+			for _, c := range f.Tables()[0].Columns {
+				types[c.Name] = c.Type
+			}
+			tables[name] = types
+		}
+		all++
+		column, want := row["field"], row["declared_type"]
+		switch got := types[column]; {
+		case string(got) == want, got == deja.TypeYear && want == "integer":
+			right++
+		default:
+			t.Logf("%s, %q: %s, declared %s", name, column, got, want)
+		}
+	}
+	const floor = 0.97
+	t.Logf("%d of %d", right, all)
+	if got := float64(right) / float64(all); got < floor {
+		t.Errorf("%.1f %% are right; it was %.1f %% or more before", 100*got, 100*floor)
+	}
+}

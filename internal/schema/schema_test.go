@@ -12,6 +12,12 @@ import (
 	"github.com/dejahq/deja"
 )
 
+// reporter is what checks need of a test, rapid's included.
+type reporter interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
 // open opens a text, or anything, as an uploaded file.
 func open(t testing.TB, content string, o Options) (*File, error) {
 	t.Helper()
@@ -27,12 +33,12 @@ func mustOpen(t testing.TB, content string, o Options) *File {
 	return f
 }
 
-func readAll(t testing.TB, f *File, i int) []deja.Row {
+func readAll(t reporter, f *File, i int) []deja.Row {
 	t.Helper()
 	rows := []deja.Row{}
 	for row, err := range f.Rows(i) {
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("%v", err)
 		}
 		rows = append(rows, row)
 	}

@@ -195,7 +195,7 @@ func TestWorkbookRefused(t *testing.T) {
 	whole := with(header + cells(`><v>1</v>`)).zip(t)
 	missing := with("")
 	delete(missing, "xl/worksheets/one.xml")
-	bomb := with(header + strings.Repeat(cells(`><v>1</v>`), 50_000)).zip(t)
+	bomb := with(header + strings.Repeat(cells(`><v>1</v>`), 5_000)).zip(t)
 	for name, c := range map[string]struct {
 		content string
 		o       Options
@@ -239,8 +239,8 @@ func TestWorkbookRefused(t *testing.T) {
 
 func manyParts(t *testing.T) string {
 	p := with("")
-	for i := range 30_000 {
-		p[fmt.Sprintf("%d", i)] = ""
+	for i := range 1100 {
+		p[fmt.Sprintf("%01000d", i)] = ""
 	}
 	return p.zip(t)
 }

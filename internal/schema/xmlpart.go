@@ -14,7 +14,7 @@ import (
 
 // Bounds of an XML part, which keep a hostile one from filling the memory.
 const (
-	maxToken = 4 << 20 // bytes of a tag or a text
+	maxToken = 2 << 20 // bytes of a tag or a text
 	maxNest  = 64      // elements within elements
 )
 
