@@ -109,17 +109,19 @@ func TestNobodyThere(t *testing.T) {
 func TestTimeout(t *testing.T) {
 	t.Parallel()
 	network := &faultyNet{}
-	s, err := Open(t.Context(), Options{URI: deja.NewSecret(mongotest.Start(t)), Timeout: 200 * time.Millisecond, dialer: network})
+	s, err := Open(t.Context(), Options{URI: deja.NewSecret(mongotest.Start(t)), dialer: network})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
 	network.failAt(1, getsNoAnswer)
+	s.timeout = 200 * time.Millisecond
 	_, err = s.Assistant(t.Context(), "asst_x")
 	if deja.ErrorCode(err) != deja.CodeUnavailable || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v, want %s", err, deja.CodeUnavailable)
 	}
 	network.failAt(0, arrives)
+	s.timeout = time.Minute
 	if _, err := s.Assistant(t.Context(), "asst_x"); deja.ErrorCode(err) != deja.CodeNotFound {
 		t.Errorf("afterwards: %v", err)
 	}

@@ -64,27 +64,28 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 
 // createIndexes creates what is missing; what is there is left alone.
 func (s *Store) createIndexes(ctx context.Context) error {
-	for _, want := range []struct {
-		in    collection
-		keys  []string
-		model driver.IndexModel
-	}{
-		{in: s.assistants, keys: []string{"created_at", "ord"}},
-		{in: s.sources, keys: []string{"assistant_id"}},
-		{in: s.sources, keys: []string{"tables.id"}},
-		{in: s.threads, keys: []string{"active_run"}, model: driver.IndexModel{Options: options.Index().
-			SetPartialFilterExpression(bson.D{{Key: "active_run", Value: bson.D{{Key: "$gt", Value: ""}}}})}},
-		{in: s.messages, keys: []string{"thread_id", "seq"}, model: driver.IndexModel{Options: options.Index().SetUnique(true)}},
-		{in: s.messages, keys: []string{"thread_id", "run_id", "seq"}},
-		{in: s.runs, keys: []string{"thread_id", "created_at", "ord"}},
-		{in: s.leftovers, keys: []string{"since"}},
-	} {
-		keys := bson.D{}
-		for _, k := range want.keys {
-			keys = append(keys, bson.E{Key: k, Value: 1})
+	index := func(keys ...string) driver.IndexModel {
+		var d bson.D
+		for _, k := range keys {
+			d = append(d, bson.E{Key: k, Value: 1})
 		}
-		want.model.Keys = keys
-		if _, err := want.in.c.Indexes().CreateOne(ctx, want.model); err != nil {
+		return driver.IndexModel{Keys: d, Options: options.Index()}
+	}
+	numbers, held := index("thread_id", "seq"), index("active_run")
+	numbers.Options.SetUnique(true)
+	held.Options.SetPartialFilterExpression(bson.D{{Key: "active_run", Value: bson.D{{Key: "$gt", Value: ""}}}})
+	for _, want := range []struct {
+		on      collection
+		indexes []driver.IndexModel
+	}{
+		{s.assistants, []driver.IndexModel{index("created_at", "ord")}},
+		{s.sources, []driver.IndexModel{index("assistant_id"), index("tables.id")}},
+		{s.threads, []driver.IndexModel{held}},
+		{s.messages, []driver.IndexModel{numbers, index("thread_id", "run_id", "seq")}},
+		{s.runs, []driver.IndexModel{index("thread_id", "created_at", "ord")}},
+		{s.leftovers, []driver.IndexModel{index("since")}},
+	} {
+		if _, err := want.on.c.Indexes().CreateMany(ctx, want.indexes); err != nil {
 			return fail(ctx, err)
 		}
 	}
