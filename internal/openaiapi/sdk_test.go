@@ -77,7 +77,7 @@ func TestOfficialClientStreamsARun(t *testing.T) {
 	}
 }
 
-func TestOfficialClientPollsTools(t *testing.T) {
+func TestOfficialClientSubmitsToolOutputs(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	s.model.Next(llmtest.Any, llmtest.Call("call_a", "weather", `{}`))
@@ -88,22 +88,29 @@ func TestOfficialClientPollsTools(t *testing.T) {
 		Tools: []openai.AssistantToolUnionParam{{OfFunction: &openai.FunctionToolParam{Function: openai.FunctionDefinitionParam{Name: "weather"}}}},
 	})
 	check(t, err)
-	run, err := c.Beta.Threads.NewAndRunPoll(ctx, openai.BetaThreadNewAndRunParams{
+	started, err := c.Beta.Threads.NewAndRun(ctx, openai.BetaThreadNewAndRunParams{
 		AssistantID: asst.ID,
 		Thread: openai.BetaThreadNewAndRunParamsThread{Messages: []openai.BetaThreadNewAndRunParamsThreadMessage{{
 			Role: "user", Content: openai.BetaThreadNewAndRunParamsThreadMessageContentUnion{OfString: openai.String("Weather?")},
 		}}},
-	}, 0)
+	})
+	check(t, err)
+	s.wait(started.ThreadID, started.ID)
+	run, err := c.Beta.Threads.Runs.Get(ctx, started.ThreadID, started.ID)
 	check(t, err)
 	if run.Status != openai.RunStatusRequiresAction || run.RequiredAction.SubmitToolOutputs.ToolCalls[0].Function.Name != "weather" {
 		t.Fatalf("%s", run.RawJSON())
 	}
-	run, err = c.Beta.Threads.Runs.SubmitToolOutputsAndPoll(ctx, run.ThreadID, run.ID, openai.BetaThreadRunSubmitToolOutputsParams{
+	stream := c.Beta.Threads.Runs.SubmitToolOutputsStreaming(ctx, run.ThreadID, run.ID, openai.BetaThreadRunSubmitToolOutputsParams{
 		ToolOutputs: []openai.BetaThreadRunSubmitToolOutputsParamsToolOutput{{ToolCallID: openai.String("call_a"), Output: openai.String("-3")}},
-	}, 0)
-	check(t, err)
-	if run.Status != openai.RunStatusCompleted {
-		t.Errorf("%s", run.RawJSON())
+	})
+	var ended string
+	for stream.Next() {
+		ended = stream.Current().Event
+	}
+	check(t, stream.Err())
+	if ended != "thread.run.completed" {
+		t.Errorf("the stream ends with %s", ended)
 	}
 }
 

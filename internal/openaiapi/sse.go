@@ -38,6 +38,8 @@ type eventStream struct {
 // newEventStream must be ended by close, before the handler returns.
 func newEventStream(w *response) *eventStream {
 	e := &eventStream{w: w, ctl: http.NewResponseController(w.ResponseWriter)}
+	e.mu.Lock() // the timer's goroutine reads idle
+	defer e.mu.Unlock()
 	e.idle = time.AfterFunc(keepAliveAfter, e.keepAlive)
 	return e
 }

@@ -199,6 +199,7 @@ func TestPanicInAStreamCutsIt(t *testing.T) {
 	if b, err := io.ReadAll(resp.Body); err == nil {
 		t.Errorf("the stream ended well: %q", b)
 	}
+	s.Close() // waits for the handler, and so for its log
 	if !strings.Contains(logged.String(), "panic: oh") {
 		t.Errorf("the log says %q", &logged)
 	}
