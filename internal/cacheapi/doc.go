@@ -4,10 +4,11 @@
 // Times of day are RFC 3339 in UTC with milliseconds, durations milliseconds
 // with three decimals (uptimes: whole seconds), rates 0 to 100 with two, and
 // sizes bytes. Bodies are JSON objects; the names of their fields are matched
-// exactly, and null is the same as leaving a field out. An error is {"status": "error", "message": "..."}: 400 for a body
-// that is no JSON object, has a field too few, too many or of the wrong type;
-// 404 for another path, 405 for another method (Allow says which), 413 for a
-// body above 1 MiB, 415 for a Content-Type that is not JSON.
+// exactly, and null is the same as leaving a field out. An error is
+// {"status": "error", "message": "..."}: 400 for a body that is no JSON object,
+// has a field too few, too many or of the wrong type; 404 for another path,
+// 405 for another method (Allow says which), 413 for a body above 1 MiB, 415
+// for a Content-Type that is not JSON.
 //
 // # GET /api/cache/health
 //
