@@ -1,0 +1,148 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/dejahq/deja/bench/measure"
+	"github.com/dejahq/deja/bench/rivals"
+)
+
+func heading(w io.Writer, quick bool) {
+	fmt.Fprint(w, "# deja's cache and its rivals\n\nWritten by `go run ./cmd/rivals -out RESULTS.md` in this folder")
+	if quick {
+		fmt.Fprint(w, " with -quick: short runs, rough figures")
+	}
+	fmt.Fprintf(w, ". %s, %s/%s, %d processors, redis-server on loopback, all in one process.\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0))
+	fmt.Fprint(w, "Absolute figures are this machine's; compare along a row. **Bold** is the best of a row (within 3 %), names in brackets are no caches but bounds.\n\n")
+	fmt.Fprint(w, "| name | what | version |\n|---|---|---|\n")
+	all := append(rivals.All(), rivals.MemoryFloor(), rivals.RedisFloor())
+	for _, r := range all {
+		module, v := r.Module, version(r.Module)
+		if module == "" {
+			module = "cache-aside on rueidis' client-side caching, in the manner of its rueidisaside module, written out in rivals/aside.go"
+		}
+		fmt.Fprintf(w, "| %s | %s | %s |\n", r.Name, module, v)
+	}
+	fmt.Fprint(w, "\njetcache-go is missing: the module registry that these figures were made with doesn't serve it.\n")
+}
+
+func version(module string) string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || module == "" {
+		return ""
+	}
+	for _, d := range info.Deps {
+		if d.Path == module && d.Replace == nil {
+			return d.Version
+		}
+	}
+	return "this tree"
+}
+
+const (
+	onItsOwn = "go-redis does a round trip on the caller's own goroutine; rueidis, which deja needs for pushed invalidations in every topology, " +
+		"hands it to one that writes and one that reads, which costs a lone caller and pays from some tens on"
+	answersFirst = "each of its nodes loads for itself and answers before Redis has the value; deja takes a lease in Redis first and fills before it answers, which is what makes it one load for all nodes"
+	recency      = "half of this trace's keys come twice in quick succession, the others once: recency alone gets all of it, and a policy by frequency, run in the background, turns some keys away before their second time"
+)
+
+// reasons say, by section and rival, why deja is not ahead where it isn't. They
+// are printed for such rows only.
+var reasons = map[string]map[string]string{
+	"Hit in Redis": {
+		"go-redis/cache": onItsOwn,
+		"sturdyc":        onItsOwn,
+		"gocache":        onItsOwn,
+		"aside":          "reads with rueidis, too, but has no versions, groups and leases to check",
+	},
+	"Cold stampede": {
+		"sturdyc":        answersFirst,
+		"go-redis/cache": answersFirst,
+		"gocache":        answersFirst,
+	},
+	"Hit ratio on traces": {
+		"go-redis/cache": recency,
+		"sturdyc":        recency,
+		"gocache":        recency,
+	},
+}
+
+func table(w io.Writer, s measure.Section) {
+	fmt.Fprintf(w, "\n## %s\n\n%s\n\n|", s.Title, s.How)
+	for _, r := range s.Rivals {
+		fmt.Fprintf(w, " | %s", r.Name)
+	}
+	fmt.Fprint(w, " | |\n|---")
+	for range s.Rivals {
+		fmt.Fprint(w, "|---:")
+	}
+	fmt.Fprint(w, "|---|\n")
+	for _, row := range s.Rows {
+		fmt.Fprintf(w, "| %s", row.What)
+		for _, r := range s.Rivals {
+			fmt.Fprintf(w, " | %s", cell(row, r, s.Rivals))
+		}
+		fmt.Fprintf(w, " | %s |\n", remark(row, s))
+	}
+}
+
+func cell(row measure.Row, r rivals.Rival, all []rivals.Rival) string {
+	figure, ok := row.Figures[r.Name]
+	if !ok {
+		return "-"
+	}
+	text := row.Format(figure)
+	if !r.Floor && row.Better != measure.Neither && len(ahead(row, r, all)) == 0 {
+		return "**" + text + "**"
+	}
+	return text
+}
+
+// ahead gives the rivals that are better than r by more than 3 %.
+func ahead(row measure.Row, r rivals.Rival, all []rivals.Rival) []string {
+	const tolerance = 1.03
+	own := row.Figures[r.Name]
+	var better []string
+	for _, o := range all {
+		f, ok := row.Figures[o.Name]
+		if !ok || o.Floor {
+			continue
+		}
+		if row.Better == measure.Lower && f*tolerance < own || row.Better == measure.Higher && f > own*tolerance {
+			better = append(better, o.Name)
+		}
+	}
+	return better
+}
+
+// remark relates deja to the bound, and says why it is behind where it is.
+func remark(row measure.Row, s measure.Section) string {
+	var parts []string
+	own := row.Figures["deja"]
+	for _, r := range s.Rivals {
+		if f := row.Figures[r.Name]; r.Floor && f > 0 && own > 0 {
+			parts = append(parts, fmt.Sprintf("%.2fx %s", own/f, r.Name))
+		}
+	}
+	deja := rivals.All()[0]
+	var order []string
+	behind := make(map[string][]string) // by reason
+	for _, name := range ahead(row, deja, s.Rivals) {
+		why := reasons[s.Title][name]
+		if why == "" {
+			why = "not explained"
+		}
+		if behind[why] == nil {
+			order = append(order, why)
+		}
+		behind[why] = append(behind[why], name)
+	}
+	for _, why := range order {
+		parts = append(parts, "behind "+strings.Join(behind[why], ", ")+": "+why)
+	}
+	return strings.Join(parts, "; ")
+}
