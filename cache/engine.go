@@ -51,7 +51,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if o.Redis == nil {
 		return e, nil
 	}
-	if e.remote, err = openRemote(e); err != nil {
+	if err = openRemote(e); err != nil {
 		e.gens.close()
 		e.memory.close()
 		return nil, err

@@ -23,6 +23,7 @@ type flight struct {
 	item   *item
 	err    error
 	source Source
+	filled bool // Redis has it
 }
 
 // PanicError is what callers get when a loader panicked.
@@ -58,6 +59,7 @@ func (m *memory) join(key memKey, c call, seq uint64, background bool) (f *fligh
 	if it, ok := m.items.GetEntryQuietly(key); ok && it.Value.current(key.layer.engine) {
 		now := m.clock.NowNano()
 		switch {
+		case c.strict:
 		case now < it.Value.fresh && c.accepts(it.Value, now) && !background:
 			return nil, false, it.Value
 		case now < it.Value.dead && c.accepts(it.Value, now):

@@ -103,6 +103,9 @@ func (l *Layer[V]) entry(id string, it *item, source Source) Entry[V] {
 // due, which the long way then starts.
 func (l *layer) recall(id string, c *call) *item {
 	e := l.engine
+	if (l.promise != Bounded || c.promise != 0) && l.unverified(c) {
+		return nil
+	}
 	it, ok := e.items.GetIfPresent(memKey{l, id})
 	if !ok || !it.current(e) {
 		return nil
@@ -120,9 +123,13 @@ func (l *layer) peek(id string, c call) (*item, Source) {
 	key := memKey{l, id}
 	now := e.clock.NowNano()
 	it, source := (*item)(nil), FromMemory
-	if en, ok := e.items.GetEntry(key); ok && en.Value.current(e) && c.accepts(en.Value, now) && now < en.Value.dead {
+	usable := c.check(id) == nil
+	if usable && l.unverified(&c) {
+		it, _ = l.verify(e.remote.soft.context(), key, &c)
+	} else if en, ok := e.items.GetEntry(key); ok && en.Value.current(e) && c.accepts(en.Value, now) && now < en.Value.dead {
 		it = en.Value
-	} else if e.remote != nil && c.check(id) == nil {
+	}
+	if it == nil && e.remote != nil && usable {
 		w := watch{key: key}
 		e.watch(&w)
 		it, _, _ = l.read(e.remote.soft.context(), &w, &c)
@@ -155,10 +162,16 @@ func (l *layer) obtain(ctx context.Context, id string, c call, load loader) (*it
 	}
 	defer e.work.Done()
 	key := memKey{l, id}
-	if it := l.refreshing(ctx, key, c, load); it != nil {
+	arrival := e.seq.Add(1)
+	if c.strict = l.unverified(&c); c.strict {
+		it, ok := l.verify(e.remote.soft.context(), key, &c)
+		if it != nil {
+			return l.served(it, FromMemory)
+		}
+		c.refresh = c.refresh || !ok
+	} else if it := l.refreshing(ctx, key, c, load); it != nil {
 		return l.served(it, FromMemory)
 	}
-	arrival := e.seq.Add(1)
 	for {
 		f, lead, found := e.join(key, c, e.seq.Add(1), false)
 		if found != nil {
@@ -195,7 +208,12 @@ func (l *layer) obtain(ctx context.Context, id string, c call, load loader) (*it
 // it. What began to load after the call arrived does in any case.
 func (f *flight) serves(c *call, arrival uint64) bool {
 	if f.err != nil {
-		return !c.refresh || f.call.refresh && f.seq > arrival
+		return !c.refresh && !c.strict || f.seq > arrival
+	}
+	if c.strict && f.seq <= arrival {
+		// The flight may have read before the call arrived. But what it was
+		// allowed to fill was valid then: nothing had voided its lease.
+		return f.filled && !c.refresh && f.item.current(f.key.layer.engine) && f.item.in(c.groups)
 	}
 	if f.source == FromLoad && f.seq > arrival {
 		return f.item.in(c.groups)

@@ -21,6 +21,7 @@ type layer struct {
 
 	ttl, negativeTTL, memoryTTL, awayTTL, staleFor, loadWait time.Duration
 	jitter                                                   float64
+	promise                                                  Promise
 
 	encode func(any) ([]byte, error)
 	decode func([]byte) (any, error)
@@ -58,6 +59,7 @@ func NewLayer[V any](e *Engine, o LayerOptions[V]) (*Layer[V], error) {
 		staleFor:    o.StaleFor,
 		loadWait:    o.LoadWait,
 		jitter:      o.Jitter,
+		promise:     o.Promise,
 		encode: func(v any) (b []byte, err error) {
 			defer rescue(&err)
 			value, _ := v.(V)

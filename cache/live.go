@@ -47,6 +47,18 @@ func (s *Lease[V]) publish(kind string, piece []byte) (bool, error) {
 	return e.remote.publish(e.remote.soft.context(), r.layer.key(r.watch.key.id), r.grant.nonce, kind, piece)
 }
 
+// Followed reports whether somebody on another node has followed this lease's
+// value within the last two seconds. A holder whose own callers have left asks
+// it before it gives up.
+func (s *Lease[V]) Followed() bool {
+	r := s.right
+	if r == nil || r.grant.keeper == nil {
+		return false
+	}
+	e := r.layer.engine
+	return e.remote.followed(e.remote.soft.context(), r.layer.key(r.watch.key.id))
+}
+
 // Live is a piece of a value in the making; Last says that it was the last.
 type Live struct {
 	Piece []byte
@@ -81,7 +93,12 @@ func (l *layer) follow(ctx context.Context, id string, yield func(Live, error) b
 	if err != nil || holder == "" {
 		return ErrNoHolder
 	}
+	var said int64
 	for last, stands, wait := "0", true, liveWait; ; {
+		if now := e.now(); said == 0 || now-said > int64(followedEvery) {
+			_ = e.remote.sayFollowed(e.remote.soft.context(), key)
+			said = now
+		}
 		pieces, err := e.remote.livePiecesAfter(ctx, key, last, wait)
 		switch {
 		case ctx.Err() != nil:

@@ -38,6 +38,9 @@ func TestFollowersReadEverything(t *testing.T) {
 	if ok || !lease.Held() {
 		t.Fatal("no lease")
 	}
+	if lease.Followed() {
+		t.Error("followed before anybody follows")
+	}
 	var want []string
 	for i := range 40 {
 		want = append(want, fmt.Sprint("piece ", i))
@@ -62,6 +65,9 @@ func TestFollowersReadEverything(t *testing.T) {
 		}
 	}
 	all.Wait()
+	if !lease.Followed() {
+		t.Error("not followed")
+	}
 	if stored, err := lease.Fill(t.Context(), "whole", cache.Fill{}); !stored || err != nil {
 		t.Fatal(stored, err)
 	}

@@ -95,7 +95,8 @@ func (l *layer) fetch(ctx context.Context, f *flight, g *grant, load loader) (*i
 		return nil, FromLoad, err
 	}
 	if store && g.fill && !(f.background && ctx.Err() != nil) {
-		if _, err := l.fill(&f.watch, g, it); err != nil {
+		var err error
+		if f.filled, err = l.fill(&f.watch, g, it); err != nil {
 			l.engine.o.Logger.Warn("cache: fill", "error", err)
 		}
 	}

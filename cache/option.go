@@ -22,6 +22,7 @@ const (
 	optionMaxAge
 	optionMinVersion
 	optionUncounted
+	optionPromise
 )
 
 // InGroup puts what is loaded into groups, for InvalidateGroup. The groups'
@@ -51,6 +52,8 @@ type call struct {
 	maxAge     int64 // ns
 	minVersion int64
 	uncounted  bool
+	promise    Promise // 0: the layer's
+	strict     bool    // memory must not be relied on before Redis was asked
 }
 
 func newCall(opts []Option) (c call) {
@@ -76,6 +79,8 @@ func newCall(opts []Option) (c call) {
 			}
 		case optionMinVersion:
 			c.minVersion = max(c.minVersion, o.number)
+		case optionPromise:
+			c.promise = Promise(o.number)
 		case optionUncounted:
 			c.uncounted = true
 		}
@@ -88,7 +93,7 @@ func newCall(opts []Option) (c call) {
 func (c *call) own() call {
 	// Field by field: a copy of the whole would make the compiler believe
 	// that the caller's groups live on.
-	own := call{refresh: c.refresh, hasMaxAge: c.hasMaxAge, maxAge: c.maxAge, minVersion: c.minVersion, uncounted: c.uncounted}
+	own := call{refresh: c.refresh, hasMaxAge: c.hasMaxAge, maxAge: c.maxAge, minVersion: c.minVersion, uncounted: c.uncounted, promise: c.promise}
 	for _, g := range c.groups {
 		own.groups = append(own.groups, strings.Clone(g))
 	}

@@ -98,6 +98,7 @@ type LayerOptions[V any] struct {
 	// LoadWait is how long to wait for a load that another node has begun,
 	// before loading too (without the right to fill). Default 10 s.
 	LoadWait time.Duration
+	Promise  Promise  // of its reads and invalidations; default Bounded
 	Codec    Codec[V] // default JSON
 }
 
@@ -124,6 +125,8 @@ func (o LayerOptions[V]) resolve(withRedis bool) (LayerOptions[V], error) {
 		return o, fmt.Errorf("%w: layer %s: TTL must be 1 ms or more, and no other duration negative", ErrOptions, o.Name)
 	case o.TTL+o.StaleFor > maxTTL:
 		return o, fmt.Errorf("%w: layer %s: TTL and StaleFor exceed %v", ErrOptions, o.Name, maxTTL)
+	case o.Promise > Strict:
+		return o, fmt.Errorf("%w: layer %s: unknown promise %d", ErrOptions, o.Name, o.Promise)
 	case o.Jitter >= 1:
 		return o, fmt.Errorf("%w: layer %s: Jitter must be under 1", ErrOptions, o.Name)
 	}
@@ -133,6 +136,9 @@ func (o LayerOptions[V]) resolve(withRedis bool) (LayerOptions[V], error) {
 		} else {
 			o.MemoryTTL = maxTTL
 		}
+	}
+	if o.Promise == 0 || !withRedis {
+		o.Promise = Bounded
 	}
 	if o.AwayTTL == 0 {
 		o.AwayTTL = defaultAwayTTL

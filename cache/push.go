@@ -13,6 +13,7 @@ import (
 func (r *remote) pushed(keys []rueidis.RedisMessage) {
 	if keys == nil {
 		r.engine.forget()
+		r.fleet.lost()
 		return
 	}
 	for i := range keys {

@@ -11,15 +11,17 @@ import (
 )
 
 // openRemote starts to look for Redis. Until it is found, the breaker is open.
-func openRemote(e *Engine) (*remote, error) {
+func openRemote(e *Engine) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &remote{
 		engine: e,
 		stop:   cancel,
-		done:   make(chan struct{}),
 		kick:   make(chan struct{}, 1),
 		ready:  make(chan struct{}),
 	}
+	e.remote = r
+	r.fleet = fleet{remote: r, kick: make(chan struct{}, 1)}
+	r.fleet.cursor.Store(-1)
 	r.soft = deadlines{clock: e.clock, after: e.o.SoftTimeout}
 	r.breaker.slow = e.o.SoftTimeout / 2
 	r.breaker.open.Store(true)
@@ -35,15 +37,17 @@ func openRemote(e *Engine) (*remote, error) {
 	})
 	if err != nil {
 		cancel()
-		return nil, err
+		return err
 	}
-	go r.run(ctx)
-	return r, nil
+	r.tasks.Go(func() { r.run(ctx) })
+	r.tasks.Go(func() { r.fleet.run(ctx) })
+	r.tasks.Go(func() { r.fleet.listen(ctx) })
+	return nil
 }
 
 func (r *remote) close() {
 	r.stop()
-	<-r.done
+	r.tasks.Wait()
 	_ = r.conn.Close()
 }
 
@@ -71,7 +75,6 @@ const (
 // run is the probe: while the breaker is open it asks, one question at a time
 // and with growing pauses, whether Redis is back.
 func (r *remote) run(ctx context.Context) {
-	defer close(r.done)
 	pause := minProbe
 	for {
 		var retry <-chan time.Time
@@ -117,6 +120,7 @@ func (r *remote) recover(ctx context.Context) bool {
 	// Whatever is in memory was not watched by Redis while it was away. Loads
 	// that began before this moment are void for the same reason.
 	r.engine.forget()
+	r.fleet.lost()
 	r.engine.o.Logger.Info("cache: redis is trusted")
 	select {
 	case <-r.ready:

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -36,7 +37,8 @@ type remote struct {
 	missed  missed
 	lastErr atomic.Pointer[string]
 	stop    context.CancelFunc
-	done    chan struct{}
+	tasks   sync.WaitGroup
+	fleet   fleet
 	kick    chan struct{} // wakes the probe
 	ready   chan struct{} // closed when Redis is trusted for the first time
 }

@@ -22,7 +22,31 @@ const (
 	liveWait = 400 * time.Millisecond
 )
 
-func liveKey(key string) string { return "{" + key + "}" + liveSuffix }
+// A follower says every followedEvery that it is there, for followedTTL.
+const (
+	followedSuffix = ":followed"
+	followedEvery  = 500 * time.Millisecond
+	followedTTL    = 4 * followedEvery
+)
+
+func liveKey(key string) string     { return "{" + key + "}" + liveSuffix }
+func followedKey(key string) string { return "{" + key + "}" + followedSuffix }
+
+// sayFollowed lets the holder know that somebody follows.
+func (r *remote) sayFollowed(ctx context.Context, key string) error {
+	c, ok := r.client()
+	if !ok {
+		return errAway
+	}
+	began := r.engine.now()
+	return r.note(began, c.Do(ctx, c.B().Set().Key(followedKey(key)).Value("1").PxMilliseconds(followedTTL.Milliseconds()).Build()).Error())
+}
+
+// followed says whether somebody has lately said so.
+func (r *remote) followed(ctx context.Context, key string) bool {
+	b, err := r.get(ctx, followedKey(key))
+	return err == nil && b != nil
+}
 
 // publishScript adds a piece while the lease stands: 1, or 0 when it is lost.
 // KEYS: lease, stream. ARGV: nonce, kind, piece, pieces kept, ms.

@@ -33,7 +33,7 @@ func (l *layer) replace(ctx context.Context, id string, old, version int64, v an
 	it.value = v
 	value, err := l.encode(v)
 	if err != nil {
-		_, _ = l.invalidate(ctx, id, version) // the old value is wrong whatever the new one is
+		_, _ = l.invalidate(ctx, id, version, l.promise) // the old value is wrong whatever the new one is
 		return false, err
 	}
 	it.size = int64(len(value))
@@ -45,7 +45,7 @@ func (l *layer) replace(ctx context.Context, id string, old, version int64, v an
 	} else if l.replaceRemote(ctx, key, old, it, value) {
 		return true, nil
 	}
-	_, err = l.invalidate(ctx, id, version)
+	_, err = l.invalidate(ctx, id, version, l.promise)
 	return false, err
 }
 

@@ -1,0 +1,166 @@
+package cache
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// The fleet is all engines on one Redis with one prefix. Its nodes hold
+// leases, and its log holds the invalidations that somebody waits for. A
+// node may renew its lease only when it has carried out all of the log; so
+// one that invalidates knows that a node whose cursor has passed an entry, or
+// whose lease has run out, doesn't serve what the entry took away. A node
+// whose lease ran out forgets all it has in memory before it gets another.
+//
+// Whether a lease has run out is decided by Redis' clock alone; the node
+// counts its lease from before it asked, on its own monotonic clock, and less
+// a tenth for the difference of the clocks' speeds.
+type fleet struct {
+	remote *remote
+	until  atomic.Int64 // this node may serve from memory until then
+	size   atomic.Int64 // live nodes, as of the last renewal
+	cursor atomic.Int64 // what of the log was carried out; -1: unknown
+	kick   chan struct{}
+}
+
+const (
+	memoryLease   = 2 * time.Second
+	memoryRenewal = memoryLease / 4
+	logLength     = 1024 // entries; who is further behind forgets everything
+)
+
+// leased says whether this node may serve from memory under the Acknowledged
+// promise. It is asked before memory is: an entry found afterwards has
+// survived all that was acknowledged.
+func (f *fleet) leased() bool { return f.remote.engine.now() < f.until.Load() }
+
+func (f *fleet) wake() {
+	select {
+	case f.kick <- struct{}{}:
+	default:
+	}
+}
+
+// lost says that this node may have missed pushes.
+func (f *fleet) lost() {
+	f.until.Store(0)
+	f.cursor.Store(-1)
+	f.wake()
+}
+
+// run renews the lease, and sooner when something was announced.
+func (f *fleet) run(ctx context.Context) {
+	tick := time.NewTicker(memoryRenewal)
+	defer tick.Stop()
+	for {
+		if f.remote.engine.connected() {
+			f.renew(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			_ = f.remote.within(context.WithoutCancel(ctx), f.remote.leaveFleet)
+			return
+		case <-tick.C:
+		case <-f.kick:
+		}
+	}
+}
+
+// renew carries out what was announced, and then renews the lease.
+func (f *fleet) renew(ctx context.Context) {
+	e := f.remote.engine
+	for range 100 { // others may announce faster than this node hears
+		asked := e.now()
+		var reply fleetReply
+		err := f.remote.within(ctx, func(ctx context.Context) (err error) {
+			reply, err = f.remote.renewFleet(ctx, f.cursor.Load())
+			return err
+		})
+		if err != nil {
+			return
+		}
+		if reply.lost || reply.lapsed {
+			e.forget()
+		}
+		if reply.renewed {
+			f.size.Store(reply.live)
+			f.until.Store(asked + int64(memoryLease)*9/10)
+			return
+		}
+		for _, entry := range reply.entries {
+			e.carryOut(entry)
+		}
+		f.cursor.Store(reply.seq)
+	}
+}
+
+// carryOut does what an entry of the log says.
+func (e *Engine) carryOut(entry string) {
+	if group, ok := strings.CutPrefix(entry, logGroup); ok {
+		e.gens.kill(group)
+		return
+	}
+	if key, ok := strings.CutPrefix(entry, logKey); ok {
+		if k, ok := e.memKey(key); ok {
+			e.drop(k)
+		}
+	}
+}
+
+const (
+	logKey   = "k:"
+	logGroup = "g:"
+)
+
+// announce tells all nodes and waits for them. It gives the live nodes and
+// how many of them, this one included, have carried it out or have no lease
+// any more.
+func (f *fleet) announce(ctx context.Context, entry string) (nodes, acknowledged int, err error) {
+	r := f.remote
+	var seq int64
+	err = r.within(context.WithoutCancel(ctx), func(ctx context.Context) (err error) {
+		seq, err = r.announce(ctx, entry)
+		return err
+	})
+	if err != nil {
+		return 1, 1, err
+	}
+	first, pause := 0, 200*time.Microsecond
+	for until := r.engine.now() + int64(2*memoryLease); ; {
+		var live, pending int
+		err = r.within(context.WithoutCancel(ctx), func(ctx context.Context) (err error) {
+			live, pending, err = r.unacknowledged(ctx, seq)
+			return err
+		})
+		if err != nil {
+			return max(first, 1), 1, err
+		}
+		first = max(first, live+1)
+		if pending == 0 || r.engine.now() > until {
+			return first, first - pending, nil
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+			pause = min(2*pause, 20*time.Millisecond)
+		case <-ctx.Done():
+			timer.Stop()
+			return first, first - pending, context.Cause(ctx)
+		}
+	}
+}
+
+// listen wakes the node when something is announced.
+func (f *fleet) listen(ctx context.Context) {
+	for ctx.Err() == nil {
+		_ = f.remote.subscribe(ctx, f.wake)
+		timer := time.NewTimer(memoryRenewal)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
