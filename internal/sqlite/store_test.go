@@ -14,6 +14,9 @@ import (
 const dirEnv = "DEJA_SQLITE_TEST_DIR"
 
 func TestMain(m *testing.M) {
+	if os.Getenv(holdEnv) != "" {
+		hold()
+	}
 	storetest.CrashChild(func(ctx context.Context) (deja.Store, error) {
 		return sqlite.Open(ctx, sqlite.Options{Dir: os.Getenv(dirEnv)})
 	})

@@ -65,7 +65,16 @@ func (w *writer) transact(ctx context.Context, f func(*tx) error) (err error) {
 	return nil
 }
 
-func (w *writer) close() error { return errors.Join(w.conn.Close(), w.db.Close()) }
+// close closes the statements first: the pool does not know those of a
+// connection that is held, and SQLite writes the log back into the database
+// only when a connection closes that has none left.
+func (w *writer) close() error {
+	var errs []error
+	for _, stmt := range w.prepared {
+		errs = append(errs, stmt.Close())
+	}
+	return errors.Join(append(errs, w.conn.Close(), w.db.Close())...)
+}
 
 // tx is a transaction that writes, under way.
 type tx struct {
