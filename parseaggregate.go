@@ -7,13 +7,9 @@ import (
 	"unicode"
 )
 
-// parseAggregates reads a list of {"function","column","as"}. Grouping without
-// an aggregate counts.
+// parseAggregates reads a list of {"function","column","as"}.
 func (q *Query) parseAggregates(v any) *Error {
 	items := asList(v)
-	if len(items) == 0 && len(q.GroupBy) > 0 {
-		items = []any{object{{"function", "count"}}}
-	}
 	if len(items) > MaxAggregates {
 		return Errorf(CodeInvalid, "there are more than %d aggregates", MaxAggregates)
 	}
@@ -80,10 +76,7 @@ func (q *Query) freeName(a Aggregate) string {
 		r := []rune(base)
 		base = string(r[:len(r)-1])
 	}
-	names := q.resultNames()
-	if len(q.Aggregates) == 0 {
-		names = q.groupNames()
-	}
+	names := q.figureNames()
 	name := base
 	for n := 2; slices.Contains(names, name); n++ {
 		name = fmt.Sprintf("%s_%d", base, n)

@@ -180,15 +180,15 @@ func (q *Query) parseGroupBy(v any) *Error {
 // parseColumns reads the projection. A grouped query has its own columns; it
 // may list those, which changes nothing.
 func (q *Query) parseColumns(v any) *Error {
-	if len(q.Aggregates) == 0 {
+	if !q.grouped() {
 		var err *Error
 		q.Columns, err = q.Table.parseNames(v)
 		return err
 	}
-	names := q.resultNames()
+	names := q.figureNames()
 	for _, item := range asList(v) {
 		if name, ok := item.(string); !ok || match(names, name) < 0 {
-			return Errorf(CodeInvalid, "a query with aggregates has the columns %s, not %s", quoted(names), kindOf(item))
+			return Errorf(CodeInvalid, "a query with groups or aggregates has the columns %s, not %s", quoted(names), kindOf(item))
 		}
 	}
 	return nil
@@ -196,10 +196,21 @@ func (q *Query) parseColumns(v any) *Error {
 
 // resultNames are the columns that sort may name.
 func (q *Query) resultNames() []string {
-	if len(q.Aggregates) == 0 {
+	if !q.grouped() {
 		return q.Table.columnNames()
 	}
-	names := q.groupNames()
+	return q.figureNames()
+}
+
+// grouped reports whether the result has columns of its own.
+func (q *Query) grouped() bool { return len(q.GroupBy) > 0 || len(q.Aggregates) > 0 }
+
+// figureNames are the columns of a grouped result.
+func (q *Query) figureNames() []string {
+	names := make([]string, 0, len(q.GroupBy)+len(q.Aggregates))
+	for _, c := range q.GroupBy {
+		names = append(names, q.Table.Columns[c].Name)
+	}
 	for i := range q.Aggregates {
 		names = append(names, q.Aggregates[i].As)
 	}

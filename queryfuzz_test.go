@@ -2,12 +2,13 @@ package deja
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"testing"
 	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 )
@@ -28,7 +29,7 @@ func writeQuery(q *Query) []byte {
 	if q.Where != nil {
 		args["filter"] = json.RawMessage(writeCondition(q.Where, names))
 	}
-	if len(q.Aggregates) == 0 {
+	if !q.grouped() {
 		args["columns"] = pick(q.Columns)
 	}
 	var aggregates []map[string]any
@@ -153,9 +154,11 @@ func drawQuery(t *rapid.T, table Table) Query {
 	width := len(table.Columns)
 	if rapid.Bool().Draw(t, "grouped") {
 		q.GroupBy = positions(width, 3, "groups")
-		q.Aggregates = []Aggregate{
-			{Func: "count", Column: -1, As: "rows"},
-			{Func: rapid.SampledFrom(aggregateFuncs).Draw(t, "func"), Column: colHeight, As: "height figure"},
+		if len(q.GroupBy) == 0 || rapid.Bool().Draw(t, "aggregated") {
+			q.Aggregates = []Aggregate{
+				{Func: "count", Column: -1, As: "rows"},
+				{Func: rapid.SampledFrom(aggregateFuncs).Draw(t, "func"), Column: colHeight, As: "height figure"},
+			}
 		}
 		width = len(q.GroupBy) + len(q.Aggregates)
 	} else {
@@ -180,8 +183,55 @@ func TestParseQueryInverts(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", args, err)
 		}
-		if diff := cmp.Diff(q, got, cmpopts.EquateEmpty()); diff != "" {
+		if diff := gocmp.Diff(q, got, cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("%s (-drawn +parsed):\n%s", args, diff)
+		}
+	})
+}
+
+// TestRewrittenComparisons holds conditions that stand for others to match the
+// same values: a fraction against integers, a day against datetimes.
+func TestRewrittenComparisons(t *testing.T) {
+	t.Parallel()
+	ordered := map[Op]func(int) bool{
+		OpGt: func(d int) bool { return d > 0 }, OpGte: func(d int) bool { return d >= 0 },
+		OpLt: func(d int) bool { return d < 0 }, OpLte: func(d int) bool { return d <= 0 },
+		OpEq: func(d int) bool { return d == 0 }, OpNe: func(d int) bool { return d != 0 },
+	}
+	parse := func(t *rapid.T, column string, op Op, value any) *Condition {
+		q, err := ParseQuery(mustMarshal(map[string]any{"filter": map[string]any{column: map[string]any{string(op): value}}}), testSchema())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return q.Where
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		op := rapid.SampledFrom([]Op{OpGt, OpGte, OpLt, OpLte}).Draw(t, "op")
+		age := rapid.Int64Range(-5, 5).Draw(t, "age")
+		fraction := float64(rapid.Int64Range(-20, 20).Draw(t, "quarters")) / 4
+		c := parse(t, "Age", op, fraction)
+		if got, want := ordered[c.Op](cmp.Compare(age, c.Value.(int64))), ordered[op](cmp.Compare(float64(age), fraction)); got != want {
+			t.Fatalf("%d %s %v became %d %s %v", age, op, fraction, age, c.Op, c.Value)
+		}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		op := rapid.SampledFrom([]Op{OpGt, OpGte, OpLt, OpLte, OpEq, OpNe}).Draw(t, "op")
+		moments := []string{"2024-02-28T23:59:59Z", "2024-02-29T00:00:00Z", "2024-02-29T12:00:00Z", "2024-03-01T00:00:00Z"}
+		moment := rapid.SampledFrom(moments).Draw(t, "moment")
+		day := rapid.SampledFrom([]string{"2024-02-28", "2024-02-29", "2024-03-01"}).Draw(t, "day")
+		c := parse(t, "seen", op, day)
+		var holds func(c *Condition) bool
+		holds = func(c *Condition) bool {
+			switch c.Op {
+			case OpNot:
+				return !holds(&c.Children[0])
+			case OpAnd:
+				return holds(&c.Children[0]) && holds(&c.Children[1])
+			}
+			return ordered[c.Op](cmp.Compare(moment, c.Value.(string)))
+		}
+		if got, want := holds(c), ordered[op](cmp.Compare(moment[:len(day)], day)); got != want {
+			t.Fatalf("%s %s %s became %+v", moment, op, day, c)
 		}
 	})
 }
@@ -211,7 +261,7 @@ func FuzzParseQuery(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%s: %v", written, err)
 		}
-		if diff := cmp.Diff(q, again, cmpopts.EquateEmpty()); diff != "" {
+		if diff := gocmp.Diff(q, again, cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("%s (-first +again):\n%s", written, diff)
 		}
 	})

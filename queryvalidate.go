@@ -50,24 +50,20 @@ func (q *Query) validateGrouping() error {
 	if len(q.GroupBy) > MaxGroupColumns || !distinctPositions(q.GroupBy, width) {
 		return Errorf(CodeInvalid, "grouping takes at most %d distinct columns of the table", MaxGroupColumns).WithParam("group_by")
 	}
-	if len(q.GroupBy) > 0 && len(q.Aggregates) == 0 {
-		return Errorf(CodeInvalid, "grouping needs an aggregate").WithParam("aggregates")
-	}
 	if len(q.Aggregates) > MaxAggregates {
 		return Errorf(CodeInvalid, "there are more than %d aggregates", MaxAggregates).WithParam("aggregates")
 	}
-	names := q.groupNames()
+	names := q.figureNames()
 	for i := range q.Aggregates {
 		a := &q.Aggregates[i]
 		if err := a.validate(&q.Table); err != nil {
 			return err.WithParam("aggregates")
 		}
-		if slices.Contains(names, a.As) {
+		if slices.Contains(names[:len(q.GroupBy)+i], a.As) {
 			return Errorf(CodeInvalid, "two columns of the result have the name %q", a.As).WithParam("aggregates")
 		}
-		names = append(names, a.As)
 	}
-	if len(q.Aggregates) > 0 {
+	if q.grouped() {
 		width = len(names)
 	}
 	sorted := make([]int, len(q.Sort))
@@ -78,16 +74,6 @@ func (q *Query) validateGrouping() error {
 		return Errorf(CodeInvalid, "sorting takes at most %d distinct columns of the result", MaxSortKeys).WithParam("sort")
 	}
 	return nil
-}
-
-// groupNames are the names of the result's columns that come before the
-// aggregates.
-func (q *Query) groupNames() []string {
-	names := make([]string, 0, len(q.GroupBy)+len(q.Aggregates))
-	for _, c := range q.GroupBy {
-		names = append(names, q.Table.Columns[c].Name)
-	}
-	return names
 }
 
 func distinctPositions(positions []int, width int) bool {

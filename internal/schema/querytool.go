@@ -44,10 +44,10 @@ func QueryTool(s deja.Schema) deja.Tool {
 			},
 			"limit":    object{"type": "integer", "minimum": 1, "maximum": deja.MaxQueryLimit, "description": fmt.Sprintf("Rows at most; %d when left out.", deja.DefaultQueryLimit)},
 			"offset":   object{"type": "integer", "minimum": 0, "description": "Rows to skip."},
-			"group_by": described(texts, "Columns to group by; the result has one row per group."),
+			"group_by": described(texts, "Columns to group by: one row per distinct group, with the aggregates if there are any."),
 			"aggregates": object{
 				"type":        "array",
-				"description": "Figures over all matching rows, or per group. sum and avg need numbers; count without a column counts rows.",
+				"description": "Figures over all matching rows, or of each group. sum and avg need numbers; count without a column counts rows.",
 				"items": object{
 					"type": "object", "additionalProperties": false, "required": []string{"function"},
 					"properties": object{
