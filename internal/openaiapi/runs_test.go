@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/dejahq/deja"
 	"github.com/dejahq/deja/internal/llm/llmtest"
 )
 
@@ -199,6 +200,10 @@ func TestThreadAndRun(t *testing.T) {
 		t.Errorf("%d writes", n)
 	}
 	s.post("/v1/threads/runs", with(obj{}, body, obj{"cache": obj{"only-if-cached": true, "no-cache": true}})).refused(504, "", "not_cached")
+	left := s.store.threads[len(s.store.threads)-1]
+	if _, err := s.store.Thread(t.Context(), left); deja.ErrorCode(err) != deja.CodeNotFound {
+		t.Errorf("a thread without a run was left behind: %v", err)
+	}
 }
 
 func TestOneRunAtATime(t *testing.T) {

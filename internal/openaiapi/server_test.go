@@ -36,7 +36,7 @@ type server struct {
 	url     string
 	api     *openaiapi.API
 	model   *llmtest.Server
-	store   *imports
+	store   *record
 	layers  *layers.Layers
 	queries *deja.QueryCount // of all requests
 }
@@ -50,7 +50,7 @@ func newServer(t *testing.T) *server {
 	check(t, err)
 	t.Cleanup(func() { check(t, engine.Close()) })
 
-	s := &server{t: t, model: llmtest.NewServer(t), store: &imports{Store: store}, queries: &deja.QueryCount{}}
+	s := &server{t: t, model: llmtest.NewServer(t), store: &record{Store: store}, queries: &deja.QueryCount{}}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))
 	s.layers, err = layers.New(engine, s.store, layers.Options{Logger: log})
 	check(t, err)

@@ -129,22 +129,30 @@ func (s *server) gone(want int) {
 	}
 }
 
-// imports is a store that remembers which tables were imported, so that a test
-// can look for rows that should not be there.
-type imports struct {
+// record is a store that remembers which tables were imported and which
+// threads were created, so that a test can look for what should not be there.
+type record struct {
 	deja.Store
-	mu     sync.Mutex
-	tables []deja.Table
+	mu      sync.Mutex
+	tables  []deja.Table
+	threads []string
 }
 
-func (s *imports) ImportRows(ctx context.Context, t deja.Table, rows iter.Seq2[deja.Row, error]) (int64, error) {
+func (s *record) CreateThread(ctx context.Context, t *deja.Thread) error {
+	s.mu.Lock()
+	s.threads = append(s.threads, t.ID)
+	s.mu.Unlock()
+	return s.Store.CreateThread(ctx, t)
+}
+
+func (s *record) ImportRows(ctx context.Context, t deja.Table, rows iter.Seq2[deja.Row, error]) (int64, error) {
 	s.mu.Lock()
 	s.tables = append(s.tables, t)
 	s.mu.Unlock()
 	return s.Store.ImportRows(ctx, t, rows)
 }
 
-func (s *imports) imported() []deja.Table {
+func (s *record) imported() []deja.Table {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.tables
