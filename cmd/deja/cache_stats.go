@@ -1,0 +1,75 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/dejahq/deja/client"
+)
+
+// cacheStatsCmd shows what the server has counted.
+type cacheStatsCmd struct {
+	Reset bool `help:"Set all counters to zero afterwards."`
+}
+
+// Run asks the server.
+func (s *cacheStatsCmd) Run(ctx context.Context, c *cacheCmd, t terminal) error {
+	api, ctx, cancel, err := c.api(ctx)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	m, err := api.Metrics(ctx)
+	if err != nil {
+		return c.explain(err)
+	}
+	if c.JSON {
+		err = printJSON(t.stdout, m)
+	} else {
+		err = printMetrics(t.stdout, m)
+	}
+	if err == nil && s.Reset {
+		err = c.explain(api.ResetMetrics(ctx))
+	}
+	return err
+}
+
+func printMetrics(out io.Writer, m *client.Metrics) error {
+	s, v := m.Summary, m.Savings
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "since\t%s (%s)\n", s.Since.Local().Format(time.DateTime), m.Timestamp.Sub(s.Since).Round(time.Second))
+	fmt.Fprintf(w, "requests\t%d: %d hits, %d misses, %d without a part for the cache\n", s.TotalRequests, s.CacheHits, s.CacheMisses, s.Uncached)
+	fmt.Fprintf(w, "hit rate\t%.1f %%\n", s.OverallHitRate)
+	fmt.Fprintf(w, "time\tp50 %.2f ms, p95 %.2f ms, p99 %.2f ms; a hit %.2f ms, a miss %.2f ms on average\n", s.P50, s.P95, s.P99, s.AvgHitTime, s.AvgMissTime)
+	fmt.Fprintf(w, "queries\t%d made, %d avoided (%.1f %%)\n", v.StoreQueries, v.StoreQueriesAvoided, v.QueryReduction)
+	fmt.Fprintf(w, "model calls\t%d made, %d avoided\n", v.ModelCalls, v.ModelCallsAvoided)
+	fmt.Fprintf(w, "tokens\t%d used, %d avoided\n", v.Tokens, v.TokensAvoided)
+	if err := w.Flush(); err != nil {
+		return err
+	}
+
+	fmt.Fprintln(w, "\nlayer\thits\tmisses\thit rate\tmemory\tredis\tshared\tload ms\tentries\tsize")
+	for _, l := range m.Layers {
+		fmt.Fprintf(w, "%s\t%d\t%d\t%.1f %%\t%d\t%d\t%d\t%.2f\t%d\t%s\n", l.Name, l.Hits, l.Misses, l.HitRate,
+			l.MemoryHits, l.RedisHits, l.Shared, l.AvgLoadTime, l.MemoryItems, size(l.MemoryBytes))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+
+	fmt.Fprintln(w, "\nendpoint\trequests\thits\tmisses\thit rate\tavg ms\tp95 ms")
+	busiest := func(a, b string) int {
+		return cmp.Or(cmp.Compare(m.Performance[b].TotalRequests, m.Performance[a].TotalRequests), cmp.Compare(a, b))
+	}
+	for _, name := range slices.SortedFunc(maps.Keys(m.Performance), busiest) {
+		p := m.Performance[name]
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%.1f %%\t%.2f\t%.2f\n", name, p.TotalRequests, p.CacheHits, p.CacheMisses, p.HitRate, p.AvgResponseTime, p.P95)
+	}
+	return w.Flush()
+}
