@@ -28,17 +28,22 @@ func (s *Store) AppendMessages(ctx context.Context, threadID string, ms ...*deja
 	return s.append(ctx, threadID, func(context.Context, *threadDoc) error { return nil }, ms)
 }
 
-// AddMessage appends a message unless its thread is busy. A run that claims
-// the thread between the look and the insert finds the message in its context
-// or answers without it; nothing is lost.
+// AddMessage is part of deja.Store. A run that claims the thread between the
+// look and the insert finds the message in its context or answers without it;
+// nothing is lost.
 func (s *Store) AddMessage(ctx context.Context, m *deja.Message, now time.Time) (int64, error) {
 	return s.append(ctx, m.ThreadID, func(ctx context.Context, t *threadDoc) error {
 		busy := t.thread().Busy(now)
 		if busy == nil {
 			return nil
 		}
+		// A retry of what succeeded succeeds, and a run that has ended does not
+		// hold the thread, even if its node died before it said so.
 		stored, _, err := s.taken(ctx, t.ID, []*deja.Message{m})
 		if _, retry := stored[m.ID]; retry || err != nil {
+			return err
+		}
+		if ended, err := s.ended(ctx, t.ID, t.ActiveRun); ended || err != nil {
 			return err
 		}
 		return busy

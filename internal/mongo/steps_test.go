@@ -160,6 +160,11 @@ var operations = []operation{
 				r.Status = deja.RunCompleted
 				return s.UpdateRun(ctx, r)
 			}, func(t *testing.T, s *Store) {
+				m := newMessage("after the run")
+				m.ThreadID = th.ID
+				if _, err := s.AddMessage(t.Context(), m, time.Now()); err != nil {
+					t.Errorf("the next message: %v", err)
+				}
 				if err := s.Sweep(t.Context()); err != nil {
 					t.Error(err)
 				}
@@ -237,6 +242,10 @@ var operations = []operation{
 				sources, version, err := s.Sources(t.Context(), a.ID)
 				if err != nil || len(sources) != 0 || version != 3 {
 					t.Errorf("%d sources at version %d, %v", len(sources), version, err)
+				}
+				// All rows or no table, never a table without rows.
+				if _, err := s.QueryRows(t.Context(), deja.Query{Table: src.Tables[0], Limit: 1}); err == nil && countRows(t, s, src.Tables[0]) != 3 {
+					t.Error("the table is there without its rows")
 				}
 			}
 	}, deja.CodeNotFound},
