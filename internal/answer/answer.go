@@ -41,6 +41,10 @@ type Options struct {
 	// RunTimeout bounds a whole answer, and is the expiry of runs. Default 10 min.
 	RunTimeout time.Duration
 
+	// CompleteAbandoned lets a call go on, and into the cache, when its last
+	// reader has left. Default: it is cancelled.
+	CompleteAbandoned bool
+
 	Logger *slog.Logger // default discards
 }
 

@@ -57,7 +57,7 @@ func (a *Answerer) reply(ctx context.Context, p *prepared) (*Reply, error) {
 		}
 		a.count.ModelCallAvoided(found.Answer.Usage, found.Answer.ModelCalls)
 		f := &flight{answer: found.Answer}
-		f.add(replay(found.Answer)...)
+		f.add(append(replay(found.Answer), event{delta: final(found.Answer)})...)
 		f.end(nil)
 		r.flight, r.leave, r.Outcome, r.Age = f, func() {}, Hit, found.Age
 		return r, nil
@@ -76,18 +76,23 @@ func (a *Answerer) reply(ctx context.Context, p *prepared) (*Reply, error) {
 		return nil, context.Cause(ctx)
 	}
 	r.Outcome, r.Age = f.outcome, f.age
-	if !first && r.Outcome != Hit {
+	switch {
+	case r.Outcome == Hit && !first:
+		a.count.ModelCallAvoided(f.answer.Usage, f.answer.ModelCalls)
+	case r.Outcome == Coalesced || r.Outcome != Hit && !first:
 		r.Outcome = Coalesced
-		r.counted = sync.OnceFunc(func() {
-			if f.answer != nil {
+		r.counted = func() {
+			if !first || !f.led { // one who took over made the call in the end
 				a.count.ModelCallAvoided(f.answer.Usage, f.answer.ModelCalls)
 			}
-		})
-	} else if !first {
-		a.count.ModelCallAvoided(f.answer.Usage, f.answer.ModelCalls)
+		}
 	}
 	return r, nil
 }
+
+// errRestarted ends a stream whose answer another node has to make anew, and
+// differently: asked again, the question finds the new answer.
+var errRestarted = deja.Errorf(deja.CodeUpstream, "The node that made this answer was lost, and the new answer differs. Ask again.")
 
 // Reply is an answer on its way.
 type Reply struct {
@@ -98,7 +103,7 @@ type Reply struct {
 	flight  *flight
 	leave   func()
 	unwatch func() bool
-	counted func() // for a coalesced reader, when the answer is whole
+	counted func() // for a coalesced reader, once the answer is whole
 }
 
 // Deltas yields the visible answer: text, reasoning, tool calls of the
@@ -106,13 +111,21 @@ type Reply struct {
 // Leaving it early ends this reader only; the last to leave ends the call.
 func (r *Reply) Deltas(ctx context.Context) iter.Seq2[deja.Delta, error] {
 	return func(yield func(deja.Delta, error) bool) {
+		said := false
 		for e, err := range r.events(ctx) {
 			switch {
 			case err != nil:
 				yield(deja.Delta{}, err)
 				return
-			case e.delta != nil && !yield(*e.delta, nil):
+			case e.restart && said:
+				// What was said cannot be taken back in a stream of deltas.
+				yield(deja.Delta{}, errRestarted)
 				return
+			case e.delta != nil:
+				said = true
+				if !yield(*e.delta, nil) {
+					return
+				}
 			}
 		}
 	}

@@ -127,6 +127,8 @@ func (d *driver) drive(ctx context.Context) {
 		case err != nil:
 			d.fail(context.WithoutCancel(ctx), err)
 			return
+		case e.restart:
+			d.restart()
 		case len(e.calls) > 0:
 			d.called(e.calls)
 		case e.delta != nil && e.delta.Text != "":
@@ -155,6 +157,21 @@ func (d *driver) say(text string) {
 	d.open()
 	d.message.Content[0].Text += text
 	d.feed.add(RunEvent{Name: "thread.message.delta", Message: &deja.Message{ID: d.message.ID, ThreadID: d.message.ThreadID}, Text: text, RunID: d.run.ID})
+}
+
+// restart gives up the message being written, and with it what was said; the
+// answer begins again with a message of its own.
+func (d *driver) restart() {
+	if d.message == nil {
+		return
+	}
+	now := time.Now().UTC()
+	step := &d.run.Steps[d.step]
+	step.Status, step.FailedAt = deja.RunFailed, now
+	step.LastError = runError(errRestarted)
+	d.tellMessage("thread.message.incomplete")
+	d.tell("thread.run.step.failed", step)
+	d.message = nil
 }
 
 func (d *driver) open() {

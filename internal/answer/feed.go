@@ -12,6 +12,7 @@ import (
 type feed[T any] struct {
 	mu      sync.Mutex
 	items   []T
+	from    int // where new readers begin
 	ended   bool
 	err     error
 	changed chan struct{} // closed and replaced on every change; nil while nobody waits
@@ -25,6 +26,19 @@ func (f *feed[T]) add(items ...T) {
 		return
 	}
 	f.items = append(f.items, items...)
+	f.wake()
+}
+
+// renew adds an item that makes those before it void: readers who have read
+// some of them see it, new ones begin behind it.
+func (f *feed[T]) renew(item T) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ended {
+		return
+	}
+	f.items = append(f.items, item)
+	f.from = len(f.items)
 	f.wake()
 }
 
@@ -51,8 +65,28 @@ func (f *feed[T]) wake() {
 func (f *feed[T]) read(ctx context.Context) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
-		for next := 0; ; {
+		for batch, err := range f.batches(ctx) {
+			for _, item := range batch {
+				if !yield(item, nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(zero, err)
+			}
+		}
+	}
+}
+
+// batches is read with all that is there at a time.
+func (f *feed[T]) batches(ctx context.Context) iter.Seq2[[]T, error] {
+	return func(yield func([]T, error) bool) {
+		next := -1
+		for {
 			f.mu.Lock()
+			if next < 0 {
+				next = f.from
+			}
 			fresh, ended, err := f.items[next:], f.ended, f.err
 			var changed chan struct{}
 			if len(fresh) == 0 && !ended {
@@ -63,24 +97,22 @@ func (f *feed[T]) read(ctx context.Context) iter.Seq2[T, error] {
 			}
 			f.mu.Unlock()
 
-			for _, item := range fresh {
-				if !yield(item, nil) {
-					return
-				}
-			}
-			next += len(fresh)
 			switch {
 			case len(fresh) > 0:
+				if !yield(fresh, nil) {
+					return
+				}
+				next += len(fresh)
 			case ended:
 				if err != nil {
-					yield(zero, err)
+					yield(nil, err)
 				}
 				return
 			default:
 				select {
 				case <-changed:
 				case <-ctx.Done():
-					yield(zero, context.Cause(ctx))
+					yield(nil, context.Cause(ctx))
 					return
 				}
 			}

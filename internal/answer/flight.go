@@ -2,19 +2,22 @@ package answer
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/dejahq/deja"
+	"github.com/dejahq/deja/cache"
 	"github.com/dejahq/deja/internal/layers"
 )
 
-// event is one thing that readers of an answer see: a delta, or a round of
-// query_data calls that deja executed.
+// event is one thing that readers of an answer see: a delta, a round of
+// query_data calls that deja executed, or that everything before is void and
+// the answer begins again (see relay).
 type event struct {
-	delta *deja.Delta
-	calls []deja.ToolCall
+	delta   *deja.Delta
+	calls   []deja.ToolCall
+	restart bool
 }
 
 // flight is one answer in the making, shared by all who ask the same in this
@@ -26,13 +29,18 @@ type flight struct {
 
 	readers int // guarded by Answerer.mu
 
+	over chan struct{} // closed at the end
+
 	// What is known once looked is closed.
 	looked  chan struct{}
 	outcome Outcome
 	age     time.Duration
 
-	// answer is set before the feed ends well.
+	// Set before the feed ends well.
 	answer *deja.Answer
+	led    bool // this flight asked the model itself
+
+	lease *layers.AnswerLease // while it leads; guarded by Answerer.mu
 }
 
 // errNobodyReads cancels a call whose last reader has left.
@@ -54,7 +62,7 @@ func (a *Answerer) board(ctx context.Context, p *prepared) (f *flight, first boo
 		f.readers++
 		return f, false, nil
 	}
-	f = &flight{name: name, readers: 1, looked: make(chan struct{})}
+	f = &flight{name: name, readers: 1, looked: make(chan struct{}), over: make(chan struct{})}
 	if p.cached {
 		a.flights[name] = f
 	}
@@ -64,21 +72,66 @@ func (a *Answerer) board(ctx context.Context, p *prepared) (f *flight, first boo
 }
 
 // leave takes a reader off. The last one to leave an unfinished flight ends
-// it, and nobody can join it any more.
+// it, and nobody can join it any more; unless readers on other nodes follow
+// what it makes, or abandoned answers shall be completed.
 func (a *Answerer) leave(f *flight) {
 	a.mu.Lock()
 	f.readers--
 	last := f.readers == 0
-	if last && a.flights[f.name] == f {
-		delete(a.flights, f.name)
-	}
+	lease := f.lease
 	a.mu.Unlock()
-	if last {
-		f.cancel(errNobodyReads)
+	switch {
+	case !last || a.o.CompleteAbandoned:
+	case lease.Followed():
+		go a.linger(f)
+	default:
+		a.abandon(f)
 	}
 }
 
-// fly answers: from the cache, or by asking the model and then filling it.
+// abandon ends a flight without readers, if it still has none.
+func (a *Answerer) abandon(f *flight) (readers bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if f.readers > 0 {
+		return true
+	}
+	if a.flights[f.name] == f {
+		delete(a.flights, f.name)
+	}
+	f.cancel(errNobodyReads)
+	return false
+}
+
+// lingerFor is how often a flight without readers looks for followers.
+const lingerFor = 500 * time.Millisecond
+
+// linger keeps a flight going while somebody on another node follows it.
+func (a *Answerer) linger(f *flight) {
+	tick := time.NewTicker(lingerFor)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-f.over:
+			return
+		}
+		a.mu.Lock()
+		lease, readers := f.lease, f.readers
+		a.mu.Unlock()
+		if readers > 0 || !lease.Followed() {
+			a.abandon(f)
+			return
+		}
+	}
+}
+
+// maxTakeovers bounds how often a flight goes on after a node that it followed
+// was lost. After that it asks the model without a lease.
+const maxTakeovers = 3
+
+// fly answers: from the cache, by following another node that is about it, or
+// by asking the model and then filling the cache.
 func (a *Answerer) fly(ctx context.Context, f *flight, p *prepared) {
 	var err error
 	defer func() {
@@ -94,57 +147,117 @@ func (a *Answerer) fly(ctx context.Context, f *flight, p *prepared) {
 		a.mu.Unlock()
 		f.resolve(Miss, 0)
 		f.end(err)
+		close(f.over)
 		f.cancel(nil)
 	}()
-
-	lease := a.look(ctx, f, p)
-	if f.answer != nil {
+	readers := &relay{out: func(e event) {
+		if e.restart {
+			f.renew(e)
+			return
+		}
+		f.add(e)
+	}}
+	for attempt := 0; ; attempt++ {
+		readers.again()
+		found, lease := a.look(ctx, f, p)
+		if found != nil {
+			for _, e := range replay(found) {
+				readers.add(e)
+			}
+			f.answer = found
+			readers.end(found)
+			return
+		}
+		var answer *deja.Answer
+		if lease != nil && !lease.Held() && !p.control.NoCache && attempt < maxTakeovers {
+			f.resolve(Coalesced, 0)
+			answer, err = a.follow(ctx, p, readers.add)
+			lease.Release(ctx)
+			if errors.Is(err, cache.ErrNoHolder) && ctx.Err() == nil {
+				continue
+			}
+		} else {
+			f.resolve(missed(p), 0)
+			f.led = true
+			answer, err = a.lead(ctx, f, p, lease, readers.add)
+		}
+		if err != nil {
+			if cause := context.Cause(ctx); cause != nil && deja.ErrorCode(cause) != deja.CodeInternal {
+				err = cause
+			}
+			return
+		}
+		f.answer = answer
+		readers.end(answer)
 		return
 	}
-	defer lease.Release(context.WithoutCancel(ctx))
+}
+
+// lead asks the model, lets others follow, and fills the cache.
+func (a *Answerer) lead(ctx context.Context, f *flight, p *prepared, lease *layers.AnswerLease, emit func(event)) (*deja.Answer, error) {
+	a.mu.Lock()
+	f.lease = lease
+	a.mu.Unlock()
+	defer func() {
+		a.mu.Lock()
+		f.lease = nil
+		a.mu.Unlock()
+		lease.Release(context.WithoutCancel(ctx))
+	}()
+	others := publish(ctx, lease)
 	began := time.Now()
-	answer, err := a.generate(ctx, p, func(e event) { f.add(e) })
+	answer, err := a.generate(ctx, p, func(e event) {
+		emit(e)
+		others.add(e)
+	})
+	others.end(ctx, answer, err)
 	source := a.model.Name()
 	if err != nil {
 		source = "error"
 	}
 	layers.TraceFrom(ctx).Record(began, layers.Span{Layer: "model", Source: source})
 	if err != nil {
-		if cause := context.Cause(ctx); cause != nil && deja.ErrorCode(cause) != deja.CodeInternal {
-			err = cause
-		}
-		return
+		return nil, err
 	}
 	if a.storable(p, answer) {
 		if e := lease.Store(context.WithoutCancel(ctx), answer); e != nil {
 			a.log.WarnContext(ctx, "an answer was not cached", "key", a.layers.AnswerKeyName(p.key), "error", e)
 		}
 	}
-	f.answer = answer
-	f.add(event{delta: final(answer)})
+	return answer, nil
 }
 
-// look asks the answer cache, and replays what it finds.
-func (a *Answerer) look(ctx context.Context, f *flight, p *prepared) *layers.AnswerLease {
-	if !p.cached || p.control.NoCache && p.control.NoStore {
-		f.resolve(Bypass, 0)
-		return nil
-	}
-	found, ok, lease := a.layers.ClaimAnswer(ctx, p.key, p.control.MaxAge, p.control.NoCache)
+// look asks the answer cache: it gives what it found, or a lease (which may be
+// another's), or neither when nothing shall be stored.
+func (a *Answerer) look(ctx context.Context, f *flight, p *prepared) (*deja.Answer, *layers.AnswerLease) {
+	var found layers.FoundAnswer
+	var ok bool
+	var lease *layers.AnswerLease
 	switch {
-	case ok:
-		a.count.ModelCallAvoided(found.Answer.Usage, found.Answer.ModelCalls)
-		f.answer = found.Answer
-		f.resolve(Hit, found.Age)
-		f.add(replay(found.Answer)...)
-	case p.control.NoCache:
-		f.resolve(Refresh, 0)
+	case !p.cached || p.control.NoCache && p.control.NoStore:
+		return nil, nil
 	case p.control.NoStore:
-		f.resolve(Bypass, 0)
+		found, ok = a.layers.PeekAnswer(ctx, p.key, p.control.MaxAge)
 	default:
-		f.resolve(Miss, 0)
+		found, ok, lease = a.layers.ClaimAnswer(ctx, p.key, p.control.MaxAge, p.control.NoCache)
 	}
-	return lease
+	if !ok {
+		return nil, lease
+	}
+	a.count.ModelCallAvoided(found.Answer.Usage, found.Answer.ModelCalls)
+	f.resolve(Hit, found.Age)
+	return found.Answer, nil
+}
+
+// missed is the outcome of a question that goes to the model.
+func missed(p *prepared) Outcome {
+	switch {
+	case !p.cached || p.control.NoStore:
+		return Bypass
+	case p.control.NoCache:
+		return Refresh
+	}
+	return Miss
 }
 
 // resolve lets those know who wait for the outcome; the first call counts.
@@ -165,7 +278,7 @@ func (a *Answerer) storable(p *prepared, answer *deja.Answer) bool {
 }
 
 // replay gives the events of a cached answer in the shape in which it was
-// streamed.
+// streamed, but for the last delta.
 func replay(answer *deja.Answer) []event {
 	var events []event
 	for _, calls := range answer.Steps {
@@ -185,7 +298,7 @@ func replay(answer *deja.Answer) []event {
 	if text != "" {
 		events = append(events, event{delta: &deja.Delta{Text: text}})
 	}
-	return slices.Concat(events, []event{{delta: final(answer)}})
+	return events
 }
 
 // final is the last delta of an answer.

@@ -13,6 +13,7 @@ import (
 	"github.com/dejahq/deja/internal/llm"
 	"github.com/dejahq/deja/internal/llm/llmtest"
 	"github.com/dejahq/deja/internal/monitor"
+	"github.com/dejahq/deja/internal/redistest"
 	"github.com/dejahq/deja/internal/schema"
 	"github.com/dejahq/deja/internal/sqlite"
 )
@@ -30,18 +31,38 @@ type house struct {
 
 func newHouse(t *testing.T, change ...func(*answer.Options)) *house {
 	t.Helper()
-	h := &house{t: t, model: llmtest.NewServer(t), monitor: monitor.New(monitor.Options{})}
+	return newNode(t, llmtest.NewServer(t), newStore(t), cache.Options{}, change...)
+}
+
+// newFleet is n houses on one Redis, one store and one model server.
+func newFleet(t *testing.T, n int) (*redistest.Server, []*house) {
+	t.Helper()
+	redis, model, store := redistest.Start(t), llmtest.NewServer(t), newStore(t)
+	nodes := make([]*house, n)
+	for i := range nodes {
+		nodes[i] = newNode(t, model, store, cache.Options{Redis: &cache.RedisOptions{URL: redis.URL()}, SoftTimeout: time.Second})
+	}
+	return redis, nodes
+}
+
+func newStore(t *testing.T) deja.Store {
+	t.Helper()
 	store, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	engine, err := cache.Open(t.Context(), cache.Options{})
+	return store
+}
+
+func newNode(t *testing.T, model *llmtest.Server, store deja.Store, c cache.Options, change ...func(*answer.Options)) *house {
+	t.Helper()
+	h := &house{t: t, model: model, store: store, monitor: monitor.New(monitor.Options{})}
+	engine, err := cache.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = engine.Close() })
-	h.store = store
 	if h.layers, err = layers.New(engine, store, layers.Options{}); err != nil {
 		t.Fatal(err)
 	}

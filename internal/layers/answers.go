@@ -3,6 +3,7 @@ package layers
 import (
 	"context"
 	"errors"
+	"iter"
 	"time"
 
 	"github.com/dejahq/deja"
@@ -86,6 +87,28 @@ func (l *Layers) recordAnswer(ctx context.Context, began time.Time, k AnswerKey,
 func (a *AnswerLease) Store(ctx context.Context, answer *deja.Answer) error {
 	_, err := a.lease.Fill(ctx, answer, cache.Fill{Cost: answer.Queries})
 	return err
+}
+
+// Held reports whether this is the right to store, and not just the news that
+// somebody else in the fleet has it.
+func (a *AnswerLease) Held() bool { return a != nil && a.lease.Held() }
+
+// Publish lets followers on other nodes have a piece of the answer; the last
+// piece comes before Store. It reports whether the lease still stands.
+func (a *AnswerLease) Publish(ctx context.Context, piece []byte, last bool) (bool, error) {
+	if last {
+		return a.lease.PublishEnd(ctx, piece)
+	}
+	return a.lease.Publish(ctx, piece)
+}
+
+// Followed reports whether somebody on another node follows this answer.
+func (a *AnswerLease) Followed() bool { return a != nil && a.lease.Followed() }
+
+// FollowAnswer yields the pieces that the holder of an answer's lease
+// publishes; see cache.Layer.Follow.
+func (l *Layers) FollowAnswer(ctx context.Context, k AnswerKey) iter.Seq2[cache.Live, error] {
+	return l.answers.Follow(ctx, k.id())
 }
 
 // Release gives the right back; a no-op after Store and on nil.
