@@ -28,7 +28,7 @@ func TestIdentify(t *testing.T) {
 		"nobody is trusted":               {"203.0.113.7:1", []string{"198.51.100.1"}, nil, "ip_203.0.113.7", false},
 		"a proxy":                         {"10.1.1.1:1", []string{"198.51.100.1"}, proxies, "ip_198.51.100.1", false},
 		"two proxies":                     {"10.1.1.1:1", []string{"198.51.100.1, 10.2.2.2"}, proxies, "ip_198.51.100.1", false},
-		"two headers":                     {"10.1.1.1:1", []string{"198.51.100.1", "10.2.2.2"}, proxies, "ip_198.51.100.1", false},
+		"two headers":                     {"10.1.1.1:1", []string{"192.0.2.66", "198.51.100.1"}, proxies, "ip_198.51.100.1", false},
 		"what the client made up":         {"10.1.1.1:1", []string{"192.0.2.66, 127.0.0.1, 198.51.100.1"}, proxies, "ip_198.51.100.1", false},
 		"a claim to be the proxy":         {"203.0.113.7:1", []string{"10.2.2.2"}, proxies, "ip_203.0.113.7", false},
 		"all are proxies":                 {"10.1.1.1:1", []string{"10.3.3.3, 10.2.2.2"}, proxies, "ip_10.3.3.3", false},

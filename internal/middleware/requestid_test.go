@@ -2,11 +2,13 @@ package middleware
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dejahq/deja"
 )
@@ -68,6 +70,46 @@ func TestLogHandler(t *testing.T) {
 	}
 	if strings.Contains(lines[2], "request_id") {
 		t.Errorf("a record without a request has an id: %s", lines[2])
+	}
+}
+
+// keeper keeps the records that it handles, as a handler that batches does.
+type keeper struct {
+	slog.Handler
+	kept []slog.Record
+}
+
+func (k *keeper) Handle(_ context.Context, r slog.Record) error {
+	k.kept = append(k.kept, r)
+	return nil
+}
+
+// A record belongs to whoever logs it: the same one, handled for two requests,
+// must not have the ids mixed up.
+func TestLogHandlerLeavesRecordsAlone(t *testing.T) {
+	t.Parallel()
+	keep := &keeper{Handler: slog.DiscardHandler}
+	h := LogHandler(keep)
+	record := slog.NewRecord(time.Time{}, slog.LevelInfo, "shared", 0)
+	for range 8 { // more than a record holds in itself
+		record.AddAttrs(slog.Int("n", 1))
+	}
+	for _, id := range []string{"req_a", "req_b"} {
+		if err := h.Handle(context.WithValue(t.Context(), exchangeKey{}, &exchange{id: id}), record); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, want := range []string{"req_a", "req_b"} {
+		var got string
+		keep.kept[i].Attrs(func(a slog.Attr) bool {
+			if a.Key == "request_id" {
+				got = a.Value.String()
+			}
+			return true
+		})
+		if got != want {
+			t.Errorf("record %d is of %q, want %q", i, got, want)
+		}
 	}
 }
 
