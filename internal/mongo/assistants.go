@@ -23,6 +23,7 @@ type assistantDoc struct {
 	Settings assistantSettings `bson:",inline"`
 
 	Sources []deja.SourceRef `bson:"sources"`
+	Fence   int64            `bson:"fence"` // see unattached
 }
 
 // assistantSettings is what UpdateAssistant replaces.

@@ -17,10 +17,11 @@ const (
 	getsLost
 	losesItsAnswer // the server executes it, and nobody learns what came of it
 	getsNoAnswer   // it vanishes, and the connection stays
+	arrivesLate    // its sender has given up when the server gets it, at deliver
 )
 
 func (f fate) String() string {
-	return [...]string{"arrives", "gets lost", "loses its answer", "gets no answer"}[f]
+	return [...]string{"arrives", "gets lost", "loses its answer", "gets no answer", "arrives late"}[f]
 }
 
 // faultyNet is a network that can be told to fail at a certain command, which
@@ -30,6 +31,7 @@ type faultyNet struct {
 	next int // commands until the fault; 0: none
 	fate fate
 	seen []string
+	late func() error
 }
 
 // failAt makes the nth command from now meet its fate, and forgets what was
@@ -52,6 +54,19 @@ func (f *faultyNet) pending() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.next > 0
+}
+
+// deliver hands the command that arrivesLate to the server, and waits until it
+// is executed.
+func (f *faultyNet) deliver() error {
+	f.mu.Lock()
+	late := f.late
+	f.late = nil
+	f.mu.Unlock()
+	if late == nil {
+		return nil
+	}
+	return late()
 }
 
 func (f *faultyNet) DialContext(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -87,6 +102,7 @@ type faultyConn struct {
 	net.Conn
 	net  *faultyNet
 	lost bool // the next answer
+	late bool // the command: the server's end stays open
 }
 
 func (c *faultyConn) Write(p []byte) (int, error) {
@@ -98,8 +114,35 @@ func (c *faultyConn) Write(p []byte) (int, error) {
 		c.lost = true
 	case getsNoAnswer:
 		return len(p), nil
+	case arrivesLate:
+		c.postpone(bytes.Clone(p))
+		return 0, errCut
 	}
 	return c.Conn.Write(p)
+}
+
+// postpone gives the connection to the network, for the time when deliver
+// is called: the client's end is closed, the server's is not.
+func (c *faultyConn) postpone(message []byte) {
+	conn := c.Conn
+	c.late = true
+	c.net.mu.Lock()
+	defer c.net.mu.Unlock()
+	c.net.late = func() error {
+		defer conn.Close()
+		if _, err := conn.Write(message); err != nil {
+			return err
+		}
+		_, err := conn.Read(make([]byte, 1))
+		return err
+	}
+}
+
+func (c *faultyConn) Close() error {
+	if c.late {
+		return nil
+	}
+	return c.Conn.Close()
 }
 
 func (c *faultyConn) Read(p []byte) (int, error) {

@@ -86,7 +86,7 @@ func (s *Store) beginImport(ctx context.Context, tableID string) error {
 	// A table that was attached is no leftover any more, but has a source.
 	taken, err := s.sources.latest().has(ctx, bson.D{{Key: "tables.id", Value: tableID}})
 	if err != nil || taken {
-		s.settleTables(ctx, []string{tableID})
+		s.settle(ctx, []string{tableID})
 	}
 	if taken {
 		return exists("table", tableID)

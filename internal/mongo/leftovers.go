@@ -15,7 +15,7 @@ import (
 // remove. It is written before the first step and removed after the last, so
 // that Sweep can clear up when a node dies on the way.
 type leftover struct {
-	ID    string        `bson:"_id"` // of the table or thread
+	ID    string        `bson:"_id"` // of the table, source or thread
 	Kind  leftoverKind  `bson:"kind"`
 	State leftoverState `bson:"state"`
 	Since time.Time     `bson:"since"` // of the last sign of life, by the clock of the node that gave it
@@ -25,6 +25,7 @@ type leftoverKind string
 
 const (
 	leftTable  leftoverKind = "table"
+	leftSource leftoverKind = "source"
 	leftThread leftoverKind = "thread"
 )
 
@@ -32,7 +33,7 @@ type leftoverState string
 
 const (
 	importing leftoverState = "importing" // rows are being written
-	imported  leftoverState = "imported"  // rows wait for their source to be attached
+	imported  leftoverState = "imported"  // rows wait for their source to be attached, or a source waits for it
 	leaving   leftoverState = "leaving"   // rows or messages are being removed
 )
 
@@ -72,15 +73,15 @@ func (s *Store) leaveTables(ctx context.Context, ids []string) error {
 	return err
 }
 
-// settleTables forgets tables that are where they belong. When that fails,
-// Sweep sees that they are attached and forgets them.
-func (s *Store) settleTables(ctx context.Context, ids []string) {
+// settle forgets tables and sources that are where they belong. When that
+// fails, Sweep sees that they are attached and forgets them.
+func (s *Store) settle(ctx context.Context, ids []string) {
 	if len(ids) == 0 {
 		return
 	}
 	ctx = context.WithoutCancel(ctx)
 	if err := s.leftovers.deleteAll(ctx, in("_id", ids)); err != nil {
-		s.log.WarnContext(ctx, "attached tables are still listed as leftovers", "error", err)
+		s.log.WarnContext(ctx, "tables or sources are listed as leftovers and are none", "error", err)
 	}
 }
 
@@ -138,49 +139,81 @@ func (s *Store) sweep(ctx context.Context, before time.Time) error {
 		return err
 	}
 	for _, l := range old {
-		// Whoever gave a sign of life since the list was read keeps it. From
-		// here on nobody can attach it any more.
-		claimed, err := s.leftovers.update(ctx, bson.D{{Key: "_id", Value: l.ID}, {Key: "since", Value: l.Since}}, set("state", leaving))
-		if err != nil {
-			return err
-		}
-		if !claimed {
-			continue
-		}
-		if l.Kind == leftThread {
-			err = s.sweepThread(ctx, l.ID)
-		} else {
-			err = s.sweepTable(ctx, l.ID)
-		}
-		if err != nil {
+		if err := s.sweepOne(ctx, l); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// sweepOne removes a leftover as it was read. If somebody has given a sign of
+// life since, it is theirs; else nobody can attach it from here on.
+func (s *Store) sweepOne(ctx context.Context, l leftover) error {
+	claimed, err := s.leftovers.update(ctx, bson.D{{Key: "_id", Value: l.ID}, {Key: "since", Value: l.Since}}, set("state", leaving))
+	if err != nil || !claimed {
+		return err
+	}
+	switch l.Kind {
+	case leftThread:
+		return s.sweepThread(ctx, l.ID)
+	case leftSource:
+		return s.sweepSource(ctx, l.ID)
+	}
+	return s.sweepTable(ctx, l.ID)
+}
+
 // sweepTable removes a table entered as leaving, unless its source is
 // attached: then only the entry was left over.
 func (s *Store) sweepTable(ctx context.Context, id string) error {
-	docs, err := find[sourceDoc](ctx, s.sources.latest(), bson.D{{Key: "tables.id", Value: id}}, options.Find().SetProjection(bson.D{{Key: "assistant_id", Value: 1}}))
+	sources, attached, err := s.unattached(ctx, bson.D{{Key: "tables.id", Value: id}})
 	if err != nil {
 		return err
 	}
-	var sources []string
-	for _, d := range docs {
-		attached, err := s.assistants.latest().has(ctx, bson.D{{Key: "_id", Value: d.AssistantID}, {Key: "sources.id", Value: d.ID}})
-		if err != nil {
-			return err
-		}
-		if attached {
-			return s.leftovers.deleteAll(ctx, byID(id))
-		}
-		sources = append(sources, d.ID)
+	if attached {
+		return s.leftovers.deleteAll(ctx, byID(id))
 	}
 	if err := s.removeSources(ctx, sources); err != nil {
 		return err
 	}
 	return s.removeTables(ctx, []string{id})
+}
+
+// sweepSource removes a source unless it is attached.
+func (s *Store) sweepSource(ctx context.Context, id string) error {
+	sources, _, err := s.unattached(ctx, byID(id))
+	if err == nil {
+		err = s.removeSources(ctx, sources)
+	}
+	if err != nil {
+		return err
+	}
+	return s.leftovers.deleteAll(ctx, byID(id))
+}
+
+// unattached gives which of the sources that match are not attached, for good,
+// and whether another is. An attachment whose caller has given up may still be
+// on its way to the server. So before it looks whether there is one, it raises
+// the assistant's fence, which makes such an attachment miss.
+func (s *Store) unattached(ctx context.Context, filter bson.D) (ids []string, attached bool, err error) {
+	docs, err := find[sourceDoc](ctx, s.sources.latest(), filter, options.Find().SetProjection(bson.D{{Key: "assistant_id", Value: 1}}))
+	if err != nil {
+		return nil, false, err
+	}
+	for _, d := range docs {
+		if _, err := s.assistants.update(ctx, byID(d.AssistantID), bson.D{{Key: "$inc", Value: bson.D{{Key: "fence", Value: 1}}}}); err != nil {
+			return nil, false, err
+		}
+		listed, err := s.assistants.latest().has(ctx, bson.D{{Key: "_id", Value: d.AssistantID}, {Key: "sources.id", Value: d.ID}})
+		switch {
+		case err != nil:
+			return nil, false, err
+		case listed:
+			attached = true
+		default:
+			ids = append(ids, d.ID)
+		}
+	}
+	return ids, attached, nil
 }
 
 // sweepThread removes what may have been written to a deleted thread after

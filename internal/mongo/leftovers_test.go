@@ -125,6 +125,44 @@ func TestSweepDuringAnImport(t *testing.T) {
 	}
 }
 
+// TestSweepLooksAgain has a list of leftovers that is out of date.
+func TestSweepLooksAgain(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, mongotest.Start(t))
+	table := newTable()
+	if _, err := s.ImportRows(t.Context(), table, rowsUpTo(3)); err != nil {
+		t.Fatal(err)
+	}
+	var listed leftover
+	if _, err := s.leftovers.one(t.Context(), byID(table.ID), nil, &listed); err != nil {
+		t.Fatal(err)
+	}
+	listed.Since = listed.Since.Add(-2 * sweepAge)
+	if err := s.sweepOne(t.Context(), listed); err != nil {
+		t.Fatal(err)
+	}
+	if n := countRows(t, s, table); n != 3 {
+		t.Errorf("%d rows are left of an import that gave a sign of life", n)
+	}
+}
+
+// TestAttachDuringAnImport attaches a table that is not complete.
+func TestAttachDuringAnImport(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, mongotest.Start(t))
+	a, table := newAssistant(t, s), newTable()
+	_, err := s.ImportRows(t.Context(), table, func(yield func(deja.Row, error) bool) {
+		_, err := s.AttachSource(t.Context(), newSource(a.ID, table))
+		wantNotFound(t, err)
+		_, err = s.QueryRows(t.Context(), deja.Query{Table: table, Limit: 1})
+		wantNotFound(t, err)
+		yield(deja.Row{int64(1)}, nil)
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // TestSweepTakesStragglers writes to a thread that has just been deleted, as
 // a node would that had looked at it before.
 func TestSweepTakesStragglers(t *testing.T) {

@@ -52,40 +52,83 @@ func (s *Store) AttachSource(ctx context.Context, src *deja.DataSource) (*deja.A
 	if err := s.keepTables(ctx, tables); err != nil {
 		return nil, err
 	}
-	err := s.sources.insert(ctx, &sourceDoc{
-		ID: src.ID, AssistantID: src.AssistantID, Name: src.Name, Filename: src.Filename, Format: src.Format,
-		Bytes: src.Bytes, CreatedAt: src.CreatedAt, Tables: src.Tables,
-	})
+	err := s.leftovers.insert(ctx, leftover{ID: src.ID, Kind: leftSource, State: imported, Since: time.Now()})
 	if driver.IsDuplicateKeyError(err) {
 		return nil, exists("data source", src.ID)
 	}
 	if err != nil {
 		return nil, err
 	}
-
-	var d assistantDoc
-	ref := src.Ref()
-	attached, err := s.assistants.updated(ctx, bson.D{
-		{Key: "_id", Value: src.AssistantID},
-		{Key: "sources.name", Value: bson.D{{Key: "$ne", Value: src.Name}}},
-	}, bson.D{
-		{Key: "$push", Value: bson.D{{Key: "sources", Value: ref}}},
-		{Key: "$inc", Value: raiseData},
-	}, &d)
+	err = s.sources.insert(ctx, &sourceDoc{
+		ID: src.ID, AssistantID: src.AssistantID, Name: src.Name, Filename: src.Filename, Format: src.Format,
+		Bytes: src.Bytes, CreatedAt: src.CreatedAt, Tables: src.Tables,
+	})
+	if driver.IsDuplicateKeyError(err) {
+		s.settle(ctx, []string{src.ID})
+		return nil, exists("data source", src.ID)
+	}
 	if err != nil {
-		// It may have been attached or not. Sweep finds out.
 		return nil, err
 	}
-	if !attached {
-		err := s.assistants.missed(ctx, byID(src.AssistantID), noAssistant(src.AssistantID),
-			deja.Errorf(deja.CodeConflict, "The assistant has a data source named %q already.", src.Name).WithParam("name"))
-		if _, e := s.sources.delete(context.WithoutCancel(ctx), byID(src.ID)); e != nil {
+
+	a, err := s.listSource(ctx, src, tables)
+	switch deja.ErrorCode(err) {
+	case "":
+		s.settle(ctx, append(tables, src.ID))
+	case deja.CodeNotFound, deja.CodeConflict:
+		if e := s.sweepSource(context.WithoutCancel(ctx), src.ID); e != nil {
 			s.log.WarnContext(ctx, "a data source that was not attached is left over", "source", src.ID, "error", e)
 		}
-		return nil, err
+	default: // It may be attached or not. Whoever drops its rows finds out, or Sweep.
 	}
-	s.settleTables(ctx, tables)
-	return d.assistant(), nil
+	return a, err
+}
+
+// listSource makes a source visible: it enters it into its assistant's list.
+// The assistant's fence has to be the one read before, see unattached.
+func (s *Store) listSource(ctx context.Context, src *deja.DataSource, tables []string) (*deja.Assistant, error) {
+	ref := src.Ref()
+	for {
+		var d assistantDoc
+		found, err := s.assistants.latest().one(ctx, byID(src.AssistantID), nil, &d)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			return nil, noAssistant(src.AssistantID)
+		}
+		if slices.ContainsFunc(d.Sources, func(r deja.SourceRef) bool { return r.Name == src.Name }) {
+			return nil, deja.Errorf(deja.CodeConflict, "The assistant has a data source named %q already.", src.Name).WithParam("name")
+		}
+		var now assistantDoc
+		attached, err := s.assistants.updated(ctx, bson.D{
+			{Key: "_id", Value: src.AssistantID},
+			{Key: "fence", Value: bson.D{{Key: "$in", Value: d.fences()}}},
+			{Key: "sources.name", Value: bson.D{{Key: "$ne", Value: src.Name}}},
+		}, bson.D{
+			{Key: "$push", Value: bson.D{{Key: "sources", Value: ref}}},
+			{Key: "$inc", Value: raiseData},
+		}, &now)
+		if err != nil {
+			return nil, err
+		}
+		if attached {
+			return now.assistant(), nil
+		}
+		// Another source of that name, or a new fence: then the rows may be gone.
+		if err := s.keepTables(ctx, tables); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// fences are the values that the document's fence has. One that was made by
+// hand has none, which reads as 0.
+func (d *assistantDoc) fences() bson.A {
+	if d.Fence == 0 {
+		return bson.A{0, nil}
+	}
+	return bson.A{d.Fence}
 }
 
 // DetachSource is part of deja.Store.

@@ -30,13 +30,13 @@ type operation struct {
 }
 
 // TestEveryStepCanFail lets every command of every call of several steps get
-// lost, and lose its answer. The call fails or succeeds; made again it has
+// lost, lose its answer, and arrive when all is over. The call fails or succeeds; made again it has
 // succeeded, once; and Sweep leaves nothing behind.
 func TestEveryStepCanFail(t *testing.T) {
 	t.Parallel()
 	var wg sync.WaitGroup // they wait for the driver more than they work
 	for _, op := range operations {
-		for _, meets := range []fate{getsLost, losesItsAnswer} {
+		for _, meets := range []fate{getsLost, losesItsAnswer, arrivesLate} {
 			wg.Go(func() {
 				for n := 1; failAtStep(t, op, n, meets); n++ {
 				}
@@ -72,6 +72,9 @@ func failAtStep(t *testing.T, op operation, n int, meets fate) bool {
 		if err := call(t.Context()); err != nil && deja.ErrorCode(err) != op.again {
 			t.Errorf("%s: command %d of %v %v, then made again: %v", op.name, n, commands, meets, err)
 		}
+	}
+	if err := network.deliver(); err != nil {
+		t.Error(err)
 	}
 	check(t, s)
 	if err := s.sweep(t.Context(), time.Now().Add(time.Hour)); err != nil {
