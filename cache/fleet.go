@@ -54,9 +54,14 @@ func (f *fleet) lost() {
 func (f *fleet) run(ctx context.Context) {
 	tick := time.NewTicker(memoryRenewal)
 	defer tick.Stop()
-	for {
+	for round := 0; ; round++ {
 		if f.remote.engine.connected() {
 			f.renew(ctx)
+			if round%4 == 3 { // normally a change of master cuts connections; make sure
+				if err := f.remote.within(ctx, f.remote.sameLineage); err != nil && ctx.Err() == nil {
+					f.remote.trip(err)
+				}
+			}
 		}
 		select {
 		case <-ctx.Done():

@@ -14,6 +14,8 @@ const (
 
 	// genSpace is the key space of group generations; no layer may have it.
 	genSpace = "gen"
+	// epochSpace is the key space of the masters that were met.
+	epochSpace = "epoch"
 	// groupAll is the group that every entry is in.
 	groupAll = "@all"
 )
@@ -38,7 +40,7 @@ func checkGroup(group string) error {
 }
 
 func checkLayerName(name string) error {
-	ok := name != "" && len(name) <= 64 && name != genSpace
+	ok := name != "" && len(name) <= 64 && name != genSpace && name != epochSpace
 	for _, r := range name {
 		ok = ok && (r == '_' || r == '-' || r == '.' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9')
 	}

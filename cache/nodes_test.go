@@ -3,6 +3,7 @@ package cache_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,7 +17,7 @@ import (
 // node opens an engine on the server at addr, with one layer of strings.
 func node(t *testing.T, url string, o ...func(*cache.Options, *cache.LayerOptions[string])) (*cache.Engine, *cache.Layer[string]) {
 	t.Helper()
-	eo := cache.Options{Redis: &cache.RedisOptions{URL: url}, HardTimeout: 5 * time.Second, SoftTimeout: time.Second}
+	eo := cache.Options{Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Redis: &cache.RedisOptions{URL: url}, HardTimeout: 5 * time.Second, SoftTimeout: time.Second}
 	lo := cache.LayerOptions[string]{}
 	for _, f := range o {
 		f(&eo, &lo)

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/redis/rueidis"
@@ -12,6 +13,7 @@ import (
 // replies are read, so that a push is dealt with before the replies behind it.
 func (r *remote) pushed(keys []rueidis.RedisMessage) {
 	if keys == nil {
+		r.trip(errLost)
 		r.engine.forget()
 		r.fleet.lost()
 		return
@@ -22,6 +24,9 @@ func (r *remote) pushed(keys []rueidis.RedisMessage) {
 		}
 	}
 }
+
+// errLost closes Redis off until it is known that the same master is there.
+var errLost = errors.New("cache: a connection was lost, or the database flushed")
 
 // changed drops what depends on a key of Redis.
 func (e *Engine) changed(key string) {

@@ -107,6 +107,10 @@ func (r *remote) recover(ctx context.Context) bool {
 		r.failed(err)
 		return false
 	}
+	if err := r.within(ctx, func(ctx context.Context) error { return r.settleLineage(ctx, c) }); err != nil {
+		r.failed(err)
+		return false
+	}
 	for {
 		if err := r.replay(ctx, c); err != nil {
 			r.failed(err)

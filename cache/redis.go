@@ -36,6 +36,7 @@ type remote struct {
 	soft    deadlines
 	missed  missed
 	lastErr atomic.Pointer[string]
+	masters atomic.Pointer[string] // replication ids
 	stop    context.CancelFunc
 	tasks   sync.WaitGroup
 	fleet   fleet
@@ -238,18 +239,20 @@ func (r *remote) bump(ctx context.Context, c rueidis.Client, group string) error
 }
 
 func (r *remote) ping(ctx context.Context, c rueidis.Client) error {
-	return c.Do(ctx, c.B().Ping().Build()).Error()
+	return redisconn.Ping(ctx, c)
 }
 
 // info asks one server what Health tells.
 func (r *remote) info(ctx context.Context, c rueidis.Client, h *Health) error {
-	info, err := c.Do(ctx, c.B().Info().Build()).ToString()
-	if err != nil {
+	return redisconn.Any(c, func(c rueidis.Client) error {
+		info, err := c.Do(ctx, c.B().Info().Build()).ToString()
+		if err != nil {
+			return err
+		}
+		h.readInfo(info)
+		h.Keys, err = c.Do(ctx, c.B().Dbsize().Build()).AsInt64()
 		return err
-	}
-	h.readInfo(info)
-	h.Keys, err = c.Do(ctx, c.B().Dbsize().Build()).AsInt64()
-	return err
+	})
 }
 
 func (r *remote) generationKey(group string) string {

@@ -167,7 +167,28 @@ func (c *Conn) contact(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	return client.Do(ctx, client.B().Ping().Build()).Error()
+	return Ping(ctx, client)
+}
+
+// Ping asks whether the server answers; of a cluster, whether any node does.
+func Ping(ctx context.Context, c rueidis.Client) error {
+	return Any(c, func(node rueidis.Client) error { return node.Do(ctx, node.B().Ping().Build()).Error() })
+}
+
+// Any asks a server what every server can answer: of a cluster, one node
+// after the other until one does, because a client picks a node at random
+// for commands without a key, be it a dead one.
+func Any(c rueidis.Client, ask func(rueidis.Client) error) error {
+	if c.Mode() != rueidis.ClientModeCluster {
+		return ask(c)
+	}
+	err := ErrAway
+	for _, node := range c.Nodes() {
+		if err = ask(node); err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // report tells the hooks of a change.
