@@ -21,7 +21,7 @@ import (
 
 // config is everything that a server can be told, by flags and environment.
 type config struct {
-	Listen  string `help:"Address to listen on; port 0 picks one and prints it." env:"DEJA_LISTEN" default:"127.0.0.1:8787" placeholder:"HOST:PORT"`
+	Listen  string `help:"Address to listen on; port 0 picks one and prints it." env:"DEJA_LISTEN" default:"127.0.0.1:8787"`
 	DataDir string `help:"Folder of the embedded store, used without a MongoDB URI." env:"DEJA_DATA_DIR" default:"deja-data" type:"path"`
 
 	MongoDBURI  deja.Secret `name:"mongodb-uri" help:"MongoDB to keep everything in; without it, an embedded SQLite store." env:"MONGODB_URI" placeholder:"mongodb://..." group:"store"`
@@ -31,28 +31,28 @@ type config struct {
 	RedisPassword deja.Secret `name:"redis-password" help:"Password for Redis, if it is not in the URL." env:"REDIS_PASSWORD" placeholder:"..." group:"cache"`
 	RedisDB       int         `name:"redis-db" help:"Database number in Redis, if it is not in the URL." env:"REDIS_DB" default:"0" group:"cache"`
 	Prefix        string      `name:"redis-prefix" help:"Stands before every key in Redis." env:"DEJA_REDIS_PREFIX" group:"cache"`
-	Memory        byteSize    `name:"memory" help:"Budget of the memory cache, for all layers together." env:"DEJA_MEMORY" default:"64MiB" placeholder:"SIZE" group:"cache"`
-	AssistantTTL  seconds     `name:"ttl-assistant" help:"Lifetime of assistant data, in seconds or as 30m." env:"DEJA_TTL_ASSISTANT" default:"1800" placeholder:"TTL" group:"cache"`
-	SchemaTTL     seconds     `name:"ttl-schema" help:"Lifetime of schema info." env:"DEJA_TTL_SCHEMA" default:"3600" placeholder:"TTL" group:"cache"`
-	ContextTTL    seconds     `name:"ttl-context" help:"Lifetime of thread contexts." env:"DEJA_TTL_CONTEXT" default:"7200" placeholder:"TTL" group:"cache"`
-	AnswerTTL     seconds     `name:"ttl-answer" help:"Lifetime of message responses." env:"DEJA_TTL_ANSWER" default:"86400" placeholder:"TTL" group:"cache"`
+	Memory        byteSize    `name:"memory" help:"Budget of the memory cache, for all layers together." env:"DEJA_MEMORY" default:"64MiB" group:"cache"`
+	AssistantTTL  seconds     `name:"ttl-assistant" help:"Lifetime of assistant data, in seconds or as 30m." env:"DEJA_TTL_ASSISTANT" default:"1800" group:"cache"`
+	SchemaTTL     seconds     `name:"ttl-schema" help:"Lifetime of schema info." env:"DEJA_TTL_SCHEMA" default:"3600" group:"cache"`
+	ContextTTL    seconds     `name:"ttl-context" help:"Lifetime of thread contexts." env:"DEJA_TTL_CONTEXT" default:"7200" group:"cache"`
+	AnswerTTL     seconds     `name:"ttl-answer" help:"Lifetime of message responses." env:"DEJA_TTL_ANSWER" default:"86400" group:"cache"`
 
 	OpenAIKey     deja.Secret `name:"openai-api-key" help:"Key for the model server. Without a key and a base URL, the built-in local model answers." env:"OPENAI_API_KEY" placeholder:"..." group:"model"`
 	OpenAIBaseURL string      `name:"openai-base-url" help:"A server that speaks the OpenAI API, up to and with /v1." env:"OPENAI_BASE_URL" placeholder:"URL" group:"model"`
-	ModelTimeout  seconds     `name:"model-timeout" help:"How long a whole answer may take." env:"DEJA_MODEL_TIMEOUT" default:"600" placeholder:"TIME" group:"model"`
+	ModelTimeout  seconds     `name:"model-timeout" help:"How long a whole answer may take." env:"DEJA_MODEL_TIMEOUT" default:"600" group:"model"`
 
-	APIKeys        []deja.Secret `name:"api-keys" help:"Keys that clients must send as a bearer token; none: everybody is let in." env:"DEJA_API_KEYS" placeholder:"KEY,..." group:"clients"`
+	APIKeys        []deja.Secret `name:"api-keys" help:"Keys that clients must send as a bearer token; none: everybody is let in." env:"DEJA_API_KEYS" placeholder:"KEY" group:"clients"`
 	RateLimit      int64         `name:"rate-limit" help:"Requests per client and window; 0: no limit." env:"DEJA_RATE_LIMIT" default:"600" group:"clients"`
-	RateWindow     seconds       `name:"rate-window" help:"The window of the rate limit." env:"DEJA_RATE_WINDOW" default:"60" placeholder:"TIME" group:"clients"`
+	RateWindow     seconds       `name:"rate-window" help:"The window of the rate limit." env:"DEJA_RATE_WINDOW" default:"60" group:"clients"`
 	RateLoopback   bool          `name:"rate-limit-loopback" help:"Limit clients on loopback as well." env:"DEJA_RATE_LIMIT_LOOPBACK" group:"clients"`
-	TrustedProxies []string      `name:"trusted-proxies" help:"Networks whose X-Forwarded-For is believed." env:"DEJA_TRUSTED_PROXIES" placeholder:"CIDR,..." group:"clients"`
-	Hosts          []string      `name:"hosts" help:"Host names, besides localhost and addresses, under which clients on this machine reach the server." env:"DEJA_HOSTS" placeholder:"NAME,..." group:"clients"`
-	MaxUpload      byteSize      `name:"max-upload" help:"Size limit of an uploaded file." env:"DEJA_MAX_UPLOAD" default:"64MiB" placeholder:"SIZE" group:"clients"`
+	TrustedProxies []string      `name:"trusted-proxies" help:"Networks whose X-Forwarded-For is believed." env:"DEJA_TRUSTED_PROXIES" placeholder:"CIDR" group:"clients"`
+	Hosts          []string      `name:"hosts" help:"Host names, besides localhost and addresses, under which clients on this machine reach the server." env:"DEJA_HOSTS" placeholder:"NAME" group:"clients"`
+	MaxUpload      byteSize      `name:"max-upload" help:"Size limit of an uploaded file." env:"DEJA_MAX_UPLOAD" default:"64MiB" group:"clients"`
 	MaxRows        int64         `name:"max-rows" help:"Row limit of an uploaded file." env:"DEJA_MAX_ROWS" default:"1000000" group:"clients"`
 
 	LogLevel  string  `help:"debug, info, warn or error; debug logs each cache hit and miss." env:"DEJA_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" group:"log"`
 	LogFormat string  `help:"text or json." env:"DEJA_LOG_FORMAT" default:"text" enum:"text,json" group:"log"`
-	Drain     seconds `name:"drain" help:"How long open streams may go on after Ctrl-C." env:"DEJA_DRAIN" default:"10" placeholder:"TIME"`
+	Drain     seconds `name:"drain" help:"How long open streams may go on after Ctrl-C." env:"DEJA_DRAIN" default:"10"`
 }
 
 // Validate checks what the types alone don't. kong calls it; its error is one

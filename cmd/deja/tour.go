@@ -126,9 +126,13 @@ func (t *tour) ask(ctx context.Context, id, question string, repeat bool) error 
 		t.fresh = append(t.fresh, took)
 		fmt.Fprintf(t.out, "  Q: %s\n  A: %s\n", question, oneLine(answer.Text))
 	}
-	fmt.Fprintf(t.out, "     %-9s %7s  queries %d, avoided %d; model calls %d, avoided %d  [%s]\n",
+	again := ""
+	if repeat {
+		again = "  " + question
+	}
+	fmt.Fprintf(t.out, "     %-9s %7s  queries %d, avoided %d; model calls %d, avoided %d  [%s]%s\n",
 		answer.Outcome, took.Round(10*time.Microsecond), cost.StoreQueries, cost.StoreQueriesAvoided,
-		cost.ModelCalls, cost.ModelCallsAvoided, spans(answer.Timing))
+		cost.ModelCalls, cost.ModelCallsAvoided, spans(answer.Timing), again)
 	return nil
 }
 
