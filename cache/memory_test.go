@@ -565,8 +565,13 @@ func TestUnusableKeysAndOptions(t *testing.T) {
 	}
 	wantLoads(t, &s, 0)
 	for _, o := range []cache.LayerOptions[string]{
-		{Name: "thing", TTL: time.Hour}, {Name: "gen", TTL: time.Hour}, {Name: "a:b", TTL: time.Hour},
-		{Name: "x"}, {Name: "x", TTL: -1}, {Name: "x", TTL: time.Hour, Jitter: 1}, {Name: "x", TTL: time.Hour, StaleFor: -1},
+		{Name: "thing", TTL: time.Hour},
+		{Name: "gen", TTL: time.Hour},
+		{Name: "a:b", TTL: time.Hour},
+		{Name: "x"},
+		{Name: "x", TTL: -1},
+		{Name: "x", TTL: time.Hour, Jitter: 1},
+		{Name: "x", TTL: time.Hour, StaleFor: -1},
 	} {
 		if _, err := cache.NewLayer(e, o); !errors.Is(err, cache.ErrOptions) {
 			t.Errorf("%+v: %v", o, err)

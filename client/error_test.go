@@ -21,30 +21,38 @@ func TestReadError(t *testing.T) {
 		text   string
 	}{
 		"OpenAI envelope": {
-			404, map[string]string{"X-Request-Id": "req_1"},
+			404,
+			map[string]string{"X-Request-Id": "req_1"},
 			`{"error":{"message":"No assistant found.","type":"invalid_request_error","param":"model","code":"not_found"}}`,
 			Error{Status: 404, Code: "not_found", Type: "invalid_request_error", Param: "model", Message: "No assistant found.", RequestID: "req_1"},
 			"the server answered 404 (not_found): No assistant found. [req_1]",
 		},
 		"nulls": {
 			500, nil, `{"error":{"message":"Oh.","type":"server_error","param":null,"code":null}}`,
-			Error{Status: 500, Type: "server_error", Message: "Oh."}, "the server answered 500: Oh.",
+			Error{Status: 500, Type: "server_error", Message: "Oh."},
+			"the server answered 500: Oh.",
 		},
 		"a number as code": {
 			400, nil, `{"error":{"message":"Oh.","code":17}}`,
-			Error{Status: 400, Code: "17", Message: "Oh."}, "the server answered 400 (17): Oh.",
+			Error{Status: 400, Code: "17", Message: "Oh."},
+			"the server answered 400 (17): Oh.",
 		},
 		"cache API": {
 			400, nil, `{"status":"error","message":"The field \"type\" is missing."}`,
-			Error{Status: 400, Message: `The field "type" is missing.`}, `the server answered 400: The field "type" is missing.`,
+			Error{Status: 400, Message: `The field "type" is missing.`},
+			`the server answered 400: The field "type" is missing.`,
 		},
 		"retry": {
-			429, map[string]string{"Retry-After": "7"}, `{"error":{"message":"Slow down."}}`,
-			Error{Status: 429, Message: "Slow down.", RetryAfter: 7 * time.Second}, "the server answered 429: Slow down.",
+			429,
+			map[string]string{"Retry-After": "7"},
+			`{"error":{"message":"Slow down."}}`,
+			Error{Status: 429, Message: "Slow down.", RetryAfter: 7 * time.Second},
+			"the server answered 429: Slow down.",
 		},
 		"a proxy's page": {
 			502, nil, "<html>\n<body>\x1b[31mBad\x00 gateway</body>",
-			Error{Status: 502, Message: "<html> <body>[31mBad gateway</body>"}, "the server answered 502: <html> <body>[31mBad gateway</body>",
+			Error{Status: 502, Message: "<html> <body>[31mBad gateway</body>"},
+			"the server answered 502: <html> <body>[31mBad gateway</body>",
 		},
 		"nothing": {503, nil, "", Error{Status: 503, Message: "Service Unavailable"}, "the server answered 503: Service Unavailable"},
 	} {

@@ -15,7 +15,8 @@ func TestAssistant(t *testing.T) {
 		"model": "m-1", "name": "Näme", "description": "d", "instructions": "Be <brief> & kind.",
 		"tools": []obj{
 			{"type": "function", "function": obj{"name": "f", "description": "fd", "parameters": obj{"type": "object"}, "strict": true}},
-			{"type": "code_interpreter"}, {"type": "file_search", "file_search": obj{"max_num_results": 5}},
+			{"type": "code_interpreter"},
+			{"type": "file_search", "file_search": obj{"max_num_results": 5}},
 		},
 		"tool_resources": obj{"code_interpreter": obj{"file_ids": []string{"file-1"}}},
 		"metadata":       obj{"a": "b"}, "temperature": 0.5, "top_p": 1,

@@ -93,8 +93,11 @@ func TestChat(t *testing.T) {
 	// The stream of the same answer, with and without usage.
 	plainChunks, st := s.chunks(question(asst))
 	want := []any{
-		obj{"role": "assistant", "content": ""}, obj{"reasoning_content": "Hm."},
-		obj{"content": "It "}, obj{"content": "is <42>."}, "stop",
+		obj{"role": "assistant", "content": ""},
+		obj{"reasoning_content": "Hm."},
+		obj{"content": "It "},
+		obj{"content": "is <42>."},
+		"stop",
 	}
 	if diff := cmp.Diff(want, deltas(t, plainChunks)); diff != "" {
 		t.Error(diff)

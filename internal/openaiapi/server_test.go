@@ -137,17 +137,21 @@ func (s *server) send(ctx context.Context, method, path string, body any, header
 	return resp
 }
 
-func (s *server) get(path string) *reply            { s.t.Helper(); return s.do("GET", path, nil) }
+func (s *server) get(path string) *reply { s.t.Helper(); return s.do("GET", path, nil) }
 func (s *server) post(path string, body any) *reply { s.t.Helper(); return s.do("POST", path, body) }
-func (s *server) remove(path string) *reply         { s.t.Helper(); return s.do("DELETE", path, nil) }
+
+func (s *server) remove(path string) *reply { s.t.Helper(); return s.do("DELETE", path, nil) }
+
 func (s *server) create(path string, body any) string {
 	s.t.Helper()
 	return s.post(path, body).ok("").str("id")
 }
+
 func (s *server) assistant(more ...obj) string {
 	s.t.Helper()
 	return s.create("/v1/assistants", with(obj{"model": "m-1"}, more...))
 }
+
 func (s *server) thread(questions ...string) string {
 	s.t.Helper()
 	var ms []obj

@@ -2,13 +2,12 @@ package redisconn
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"math/rand/v2"
 	"net"
 	"sync"
 	"time"
-
-	"crypto/tls"
 
 	"github.com/redis/rueidis"
 )

@@ -145,10 +145,12 @@ var filters = []struct {
 	{"not gt null", join(deja.OpNot, is(deja.OpGt, cityPeople, nil)), but()},
 	{"not not", join(deja.OpNot, join(deja.OpNot, is(deja.OpEq, cityName, "Roma"))), []int{1}},
 	{"not and of nothing", join(deja.OpNot, join(deja.OpAnd)), nil},
-	{"nested", join(deja.OpOr,
-		join(deja.OpAnd, is(deja.OpEq, cityCapital, false), join(deja.OpNot, is(deja.OpGt, cityPeople, int64(300000)))),
-		join(deja.OpAnd, join(deja.OpOr, is(deja.OpEq, cityYear, int64(2026)), is(deja.OpEq, cityYear, nil)), is(deja.OpEq, cityArea, nil))),
-		[]int{2, 3, 5, 8, 11}},
+	{
+		"nested", join(deja.OpOr,
+			join(deja.OpAnd, is(deja.OpEq, cityCapital, false), join(deja.OpNot, is(deja.OpGt, cityPeople, int64(300000)))),
+			join(deja.OpAnd, join(deja.OpOr, is(deja.OpEq, cityYear, int64(2026)), is(deja.OpEq, cityYear, nil)), is(deja.OpEq, cityArea, nil))),
+		[]int{2, 3, 5, 8, 11},
+	},
 }
 
 var queryTests = []storeTest{

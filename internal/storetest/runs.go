@@ -48,11 +48,15 @@ var runTests = []storeTest{
 			RequiredAction: []deja.ToolCall{{ID: "call_1", Name: "f", Arguments: `{"a": 1.0}`}},
 			Usage:          &deja.Usage{PromptTokens: 1 << 60, CompletionTokens: 2, CachedTokens: 3, ReasoningTokens: 4},
 			Steps: []deja.RunStep{
-				{ID: "step_1", Type: deja.StepToolCalls, Status: deja.RunCompleted, CreatedAt: at(1), CompletedAt: at(2),
+				{
+					ID: "step_1", Type: deja.StepToolCalls, Status: deja.RunCompleted, CreatedAt: at(1), CompletedAt: at(2),
 					ToolCalls: []deja.ToolCall{{ID: "call_0", Name: "g", Arguments: "not json", Output: new("")}},
-					Usage:     &deja.Usage{PromptTokens: 1}},
-				{ID: "step_2", Type: deja.StepMessage, Status: deja.RunFailed, MessageID: "msg_x", CreatedAt: at(2), CancelledAt: at(3), FailedAt: at(3),
-					LastError: &deja.RunError{Code: "rate_limit_exceeded"}},
+					Usage:     &deja.Usage{PromptTokens: 1},
+				},
+				{
+					ID: "step_2", Type: deja.StepMessage, Status: deja.RunFailed, MessageID: "msg_x", CreatedAt: at(2), CancelledAt: at(3), FailedAt: at(3),
+					LastError: &deja.RunError{Code: "rate_limit_exceeded"},
+				},
 			},
 		}
 		ok(t, s.UpdateRun(t.Context(), full))
