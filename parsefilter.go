@@ -29,8 +29,8 @@ func (q *Query) parseFilter(v any) *Error {
 	if len(o) == 0 {
 		return nil
 	}
-	p := filterParser{table: &q.Table, left: MaxConditions}
-	c, err := p.object(o, 1)
+	p := filterParser{table: &q.Table}
+	c, err := p.object(o)
 	if err != nil {
 		return err
 	}
@@ -38,49 +38,35 @@ func (q *Query) parseFilter(v any) *Error {
 	return nil
 }
 
-// filterParser reads a filter on a table, and counts what it reads.
+// filterParser reads a filter on a table. What it reads is bounded by the
+// limits of the JSON text; Validate has the say on how much a filter may hold.
 type filterParser struct {
 	table *Table
-	left  int // conditions that may still come
-}
-
-// spend takes one condition at a depth from the limits.
-func (p *filterParser) spend(depth int) *Error {
-	if depth > MaxFilterDepth {
-		return Errorf(CodeInvalid, "conditions are nested more than %d levels deep", MaxFilterDepth)
-	}
-	if p.left--; p.left < 0 {
-		return Errorf(CodeInvalid, "there are more than %d conditions", MaxConditions)
-	}
-	return nil
 }
 
 // object reads an object of columns and combinations, all of which must hold.
-func (p *filterParser) object(o object, depth int) (Condition, *Error) {
+func (p *filterParser) object(o object) (Condition, *Error) {
 	if len(o) == 0 {
 		return Condition{}, Errorf(CodeInvalid, "a condition must not be empty")
 	}
-	return p.all(len(o), depth, func(i, depth int) (Condition, *Error) {
-		return p.member(o[i], depth)
+	return p.all(len(o), func(i int) (Condition, *Error) {
+		return p.member(o[i])
 	})
 }
 
 // all reads n conditions that must all hold. A single one stands for itself,
 // which keeps filters as flat as they were written.
-func (p *filterParser) all(n, depth int, read func(i, depth int) (Condition, *Error)) (Condition, *Error) {
+func (p *filterParser) all(n int, read func(i int) (Condition, *Error)) (Condition, *Error) {
 	if n == 1 {
-		return read(0, depth)
+		return read(0)
 	}
-	return p.combination(OpAnd, n, depth, read)
+	return p.combination(OpAnd, n, read)
 }
 
-func (p *filterParser) combination(op Op, n, depth int, read func(i, depth int) (Condition, *Error)) (Condition, *Error) {
-	if err := p.spend(depth); err != nil {
-		return Condition{}, err
-	}
+func (p *filterParser) combination(op Op, n int, read func(i int) (Condition, *Error)) (Condition, *Error) {
 	c := Condition{Op: op}
 	for i := range n {
-		child, err := read(i, depth+1)
+		child, err := read(i)
 		if err != nil {
 			return Condition{}, err
 		}
@@ -91,18 +77,18 @@ func (p *filterParser) combination(op Op, n, depth int, read func(i, depth int) 
 
 // member reads one member of a filter object: a combination, or a column with
 // what is asked of it. A column named "and" is reached by its exact name.
-func (p *filterParser) member(m member, depth int) (Condition, *Error) {
+func (p *filterParser) member(m member) (Condition, *Error) {
 	op, dollar := strings.CutPrefix(m.name, "$")
 	if dollar || p.table.Column(m.name) < 0 {
 		switch Op(op) {
 		case OpAnd, OpOr:
-			return p.combine(Op(op), m.value, depth)
+			return p.combine(Op(op), m.value)
 		case OpNot:
 			o, ok := m.value.(object)
 			if !ok {
 				return Condition{}, Errorf(CodeInvalid, "$not takes one condition as an object, not %s", kindOf(m.value))
 			}
-			return p.combination(OpNot, 1, depth, func(_, depth int) (Condition, *Error) { return p.object(o, depth) })
+			return p.combination(OpNot, 1, func(int) (Condition, *Error) { return p.object(o) })
 		}
 	}
 	if dollar && p.table.Column(m.name) < 0 {
@@ -117,49 +103,46 @@ func (p *filterParser) member(m member, depth int) (Condition, *Error) {
 	}
 	o, ok := m.value.(object)
 	if !ok {
-		return p.comparison(column, OpEq, m.value, depth)
+		return p.comparison(column, OpEq, m.value)
 	}
-	return p.column(column, o, depth)
+	return p.column(column, o)
 }
 
 // combine reads the list of $and or $or.
-func (p *filterParser) combine(op Op, v any, depth int) (Condition, *Error) {
+func (p *filterParser) combine(op Op, v any) (Condition, *Error) {
 	items, ok := v.([]any)
 	if !ok || len(items) == 0 {
 		return Condition{}, Errorf(CodeInvalid, "$%s takes a list of at least one condition, not %s", op, kindOf(v))
 	}
-	return p.combination(op, len(items), depth, func(i, depth int) (Condition, *Error) {
+	return p.combination(op, len(items), func(i int) (Condition, *Error) {
 		o, ok := items[i].(object)
 		if !ok {
 			return Condition{}, Errorf(CodeInvalid, "$%s takes conditions as objects, not %s", op, kindOf(items[i]))
 		}
-		return p.object(o, depth)
+		return p.object(o)
 	})
 }
 
 // column reads the operators of one column, all of which must hold.
-func (p *filterParser) column(column int, o object, depth int) (Condition, *Error) {
+func (p *filterParser) column(column int, o object) (Condition, *Error) {
 	if len(o) == 0 {
 		return Condition{}, Errorf(CodeInvalid, "the condition on %q is empty; inside a column there are %s", p.table.Columns[column].Name, operatorList())
 	}
-	return p.all(len(o), depth, func(i, depth int) (Condition, *Error) {
+	return p.all(len(o), func(i int) (Condition, *Error) {
 		op := Op(strings.TrimPrefix(o[i].name, "$"))
 		if op == OpNot {
 			inner, ok := o[i].value.(object)
 			if !ok {
 				return Condition{}, Errorf(CodeInvalid, "$not inside a column takes an object of operators, not %s", kindOf(o[i].value))
 			}
-			return p.combination(OpNot, 1, depth, func(_, depth int) (Condition, *Error) { return p.column(column, inner, depth) })
+			return p.combination(OpNot, 1, func(int) (Condition, *Error) { return p.column(column, inner) })
 		}
-		return p.comparison(column, op, o[i].value, depth)
+		return p.comparison(column, op, o[i].value)
 	})
 }
 
 // comparison reads what one operator compares a column with.
-func (p *filterParser) comparison(column int, op Op, v any, depth int) (Condition, *Error) {
-	if err := p.spend(depth); err != nil {
-		return Condition{}, err
-	}
+func (p *filterParser) comparison(column int, op Op, v any) (Condition, *Error) {
 	col := &p.table.Columns[column]
 	if !slices.Contains(comparisons, op) {
 		return Condition{}, Errorf(CodeInvalid, "there is no operator %q; inside a column there are %s", brief(string(op)), operatorList())
@@ -169,7 +152,7 @@ func (p *filterParser) comparison(column int, op Op, v any, depth int) (Conditio
 	}
 	c := Condition{Op: op, Column: column}
 	if op != OpIn && op != OpNotIn {
-		return p.compare(c, col, v, depth)
+		return p.compare(c, col, v)
 	}
 	items, ok := v.([]any)
 	if !ok {

@@ -120,25 +120,21 @@ func (col *Column) inUTC() bool {
 }
 
 // compareDay compares a datetime column with a whole day.
-func (p *filterParser) compareDay(c Condition, col *Column, day time.Time, depth int) (Condition, *Error) {
-	bound := func(op Op, t time.Time) (Condition, *Error) {
-		v, err := col.formatMoment(t, false, "")
-		return Condition{Op: op, Column: c.Column, Value: v}, err
-	}
+func (p *filterParser) compareDay(c Condition, col *Column, day time.Time) (Condition, *Error) {
 	next := day.AddDate(0, 0, 1)
 	if next.Year() > 9999 {
 		return c, Errorf(CodeInvalid, "the day to compare %q with is too late", col.Name)
 	}
-	within := func(depth int) (Condition, *Error) {
-		bounds := []struct {
-			op Op
-			at time.Time
-		}{{OpGte, day}, {OpLt, next}}
-		return p.combination(OpAnd, len(bounds), depth, func(i, depth int) (Condition, *Error) {
-			if err := p.spend(depth); err != nil {
-				return Condition{}, err
+	bound := func(op Op, t time.Time) (Condition, *Error) {
+		v, err := col.formatMoment(t, false, "")
+		return Condition{Op: op, Column: c.Column, Value: v}, err
+	}
+	within := func(int) (Condition, *Error) {
+		return p.combination(OpAnd, 2, func(i int) (Condition, *Error) {
+			if i == 0 {
+				return bound(OpGte, day)
 			}
-			return bound(bounds[i].op, bounds[i].at)
+			return bound(OpLt, next)
 		})
 	}
 	switch c.Op {
@@ -149,7 +145,7 @@ func (p *filterParser) compareDay(c Condition, col *Column, day time.Time, depth
 	case OpLte:
 		return bound(OpLt, next)
 	case OpNe:
-		return p.combination(OpNot, 1, depth, func(_, depth int) (Condition, *Error) { return within(depth) })
+		return p.combination(OpNot, 1, within)
 	}
-	return within(depth)
+	return within(0)
 }

@@ -11,7 +11,7 @@ import (
 // value does not have the column's form but means something exact
 // (age > 30.5, a day of a datetime column), the condition that it means takes
 // its place.
-func (p *filterParser) compare(c Condition, col *Column, v any, depth int) (Condition, *Error) {
+func (p *filterParser) compare(c Condition, col *Column, v any) (Condition, *Error) {
 	if v == nil {
 		if !nullable(c.Op) {
 			return c, Errorf(CodeInvalid, "$%s cannot compare with null; $eq, $ne, $in and $nin can", c.Op)
@@ -35,7 +35,7 @@ func (p *filterParser) compare(c Condition, col *Column, v any, depth int) (Cond
 	}
 	if text, ok := v.(string); ok && col.Type == TypeDateTime {
 		if day, ok := parseDay(text); ok {
-			return p.compareDay(c, col, day, depth)
+			return p.compareDay(c, col, day)
 		}
 	}
 	var err *Error

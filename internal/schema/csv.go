@@ -116,7 +116,6 @@ func (r *csvReader) readCell() (ending, error) {
 		case c == '\n':
 			return endOfLine, nil
 		case c == '"' && !r.literal && onlySpace(r.buf[from:]):
-			r.buf = r.buf[:from]
 			return r.readQuoted()
 		}
 		if err := r.keep(c, from); err != nil {

@@ -79,6 +79,27 @@ func TestTextHeader(t *testing.T) {
 	}
 }
 
+// TestLongText reads texts longer than what is looked at first, and than what
+// is read at once.
+func TestLongText(t *testing.T) {
+	t.Parallel()
+	// Commas separate all rows but the first more evenly than semicolons do.
+	f := mustOpen(t, "a;b;c\n"+strings.Repeat("1,5;2,5;3,5\n", 500), Options{})
+	same(t, "types", columnTypes(f.Tables()[0]), []string{"a number", "b number", "c number"})
+
+	// Characters of two bytes, of which some are cut in two by every buffer.
+	for _, before := range []string{"a\n", "ab\n"} {
+		f := mustOpen(t, before+strings.Repeat(strings.Repeat("é", 500)+"\n", 300), Options{})
+		if row := readAll(t, f, 0)[299]; row[0] != strings.Repeat("é", 500) {
+			t.Errorf("the last row is %.20q", row)
+		}
+	}
+
+	// A value that is unlike all others, far below.
+	f = mustOpen(t, "a,b\n"+strings.Repeat("1,x\n", 60_000)+"1.5,x\n", Options{})
+	same(t, "types", columnTypes(f.Tables()[0]), []string{"a number", "b string"})
+}
+
 func TestUTF16(t *testing.T) {
 	t.Parallel()
 	for _, order := range []unicode.Endianness{unicode.LittleEndian, unicode.BigEndian} {

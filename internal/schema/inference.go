@@ -52,8 +52,6 @@ type notationState struct {
 type formState struct {
 	form   *momentForm
 	hint   int
-	days   bool // some value is a day without a time of day
-	clocks bool // some value has a time of day
 	digits int
 	least  time.Time
 	most   time.Time
@@ -174,13 +172,11 @@ func (c *inference) addMoment(v cell) {
 }
 
 func (s *formState) add(text string, first bool) bool {
-	t, dayOnly, layout, ok := s.form.parse(text, s.hint)
+	t, layout, ok := s.form.parse(text, s.hint)
 	if !ok {
 		return false
 	}
 	s.hint = layout
-	s.days = s.days || dayOnly
-	s.clocks = s.clocks || !dayOnly
 	s.digits = max(s.digits, fractionDigits(t))
 	if first || t.Before(s.least) {
 		s.least = t
@@ -210,7 +206,6 @@ func (c *inference) moment() *formState {
 	for i := range c.forms {
 		s := &c.forms[i]
 		switch {
-		case s.form.mixed && !(s.days && s.clocks): // there is a plainer form
 		case found == nil:
 			found = s
 		case found.form.order != evident && s.form.order != evident && found.form.order != s.form.order && found.form.typ == s.form.typ:

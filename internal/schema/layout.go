@@ -156,7 +156,7 @@ func kindOf(c cell) plainKind {
 	}
 	if mayBeMoment(c.text) {
 		for i := range momentForms {
-			if _, _, _, ok := momentForms[i].parse(c.text, 0); ok {
+			if _, _, ok := momentForms[i].parse(c.text, 0); ok {
 				return plainMoment
 			}
 		}

@@ -14,7 +14,6 @@ type momentForm struct {
 	typ     deja.ColumnType
 	order   dayOrder
 	zone    bool // values name their offset from UTC
-	mixed   bool // values may leave the time of day out
 	layouts []string
 }
 
@@ -60,7 +59,7 @@ func allMomentForms() []momentForm {
 		others = append(others,
 			momentForm{typ: deja.TypeDateTime, order: d.order, layouts: clocks},
 			momentForm{typ: deja.TypeDateTime, order: d.order, zone: true, layouts: withZones(clocks)},
-			momentForm{typ: deja.TypeDateTime, order: d.order, mixed: true, layouts: append(clocks, d.layout)},
+			momentForm{typ: deja.TypeDateTime, order: d.order, layouts: append(clocks, d.layout)}, // some are midnight
 		)
 	}
 	clock := momentForm{typ: deja.TypeTime, layouts: []string{"15:04", "15:04:05", "3:04 PM", "3:04:05 PM", "3:04PM", "3:04:05PM"}}
@@ -98,7 +97,7 @@ func mayBeMoment(text string) bool {
 
 // parse reads a text in the form. It tries the layout at hint first, where
 // the value before it was found, and gives the one that it found.
-func (f *momentForm) parse(text string, hint int) (t time.Time, dayOnly bool, layout int, ok bool) {
+func (f *momentForm) parse(text string, hint int) (t time.Time, layout int, ok bool) {
 	if last := text[len(text)-1]; last == 'm' { // 3:04 pm
 		text = strings.ToUpper(text)
 	}
@@ -112,11 +111,11 @@ func (f *momentForm) parse(text string, hint int) (t time.Time, dayOnly bool, la
 			t = t.UTC()
 		}
 		if t.Year() < 0 || t.Year() > 9999 {
-			return time.Time{}, false, 0, false
+			return time.Time{}, 0, false
 		}
-		return t, f.mixed && at == len(f.layouts)-1, at, true
+		return t, at, true
 	}
-	return time.Time{}, false, 0, false
+	return time.Time{}, 0, false
 }
 
 // format writes a moment in the form of the column's type, with as many

@@ -130,7 +130,7 @@ func (p *plan) value(v cell) (any, bool) {
 		n, ok := parseNumeral(v.text, p.notation)
 		return n.value(p.typ), ok && (n.whole || p.typ == deja.TypeNumber)
 	}
-	t, _, layout, ok := p.form.parse(v.text, p.hint)
+	t, layout, ok := p.form.parse(v.text, p.hint)
 	if !ok || fractionDigits(t) > p.digits {
 		return nil, false
 	}

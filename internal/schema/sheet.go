@@ -241,7 +241,7 @@ func (r *sheetReader) makeCell(typ string, style cellStyle, value string) (cell,
 func isoCell(value string) cell {
 	if mayBeMoment(value) {
 		for i := range momentForms {
-			if _, _, _, ok := momentForms[i].parse(value, 0); ok {
+			if _, _, ok := momentForms[i].parse(value, 0); ok {
 				return cell{text: value, kind: momentCell}
 			}
 		}

@@ -75,7 +75,8 @@ func TestWorkbook(t *testing.T) {
 		setRow(t, x, "Prices", "A4", "Bread", "Rye", 3.5)
 		setRow(t, x, "Prices", "A5", nil, "Wheat", 3)
 		setRow(t, x, "Prices", "A7", nil, "Oat", 4)
-		setRow(t, x, "Prices", "A8", "Cake", "Plum", 5)
+		setRow(t, x, "Prices", "A8", nil, "Spelt", 6)
+		setRow(t, x, "Prices", "A9", "Cake", "Plum", 5)
 		must(x.MergeCell("Prices", "A1", "C1"))
 		must(x.MergeCell("Prices", "A4", "A7"))
 	})
@@ -94,7 +95,7 @@ func TestWorkbook(t *testing.T) {
 	})
 	same(t, "name", f.Tables()[1].Name, "prices")
 	same(t, "rows", readAll(t, f, 1), []deja.Row{
-		{"Bread", "Rye", 3.5}, {"Bread", "Wheat", 3.0}, {"Bread", "Oat", 4.0}, {"Cake", "Plum", 5.0},
+		{"Bread", "Rye", 3.5}, {"Bread", "Wheat", 3.0}, {"Bread", "Oat", 4.0}, {nil, "Spelt", 6.0}, {"Cake", "Plum", 5.0},
 	})
 }
 
@@ -180,7 +181,7 @@ func TestCells(t *testing.T) {
 		"places":               {`<row r="3">` + `<c r="C3" t="str"><v>c</v></c><c r="B3" t="str"><v>b</v></c></row><row r="9"><c r="C9"><v>1</v></c><c><v>2</v></c></row>`, nil, []deja.Row{{nil, int64(1), int64(2)}}},
 		"prefixed names":       {"", []string{"xl/worksheets/one.xml", `<x:worksheet xmlns:x="x"><x:sheetData><x:row><x:c t="str"><x:v>a</x:v></x:c></x:row><x:row><x:c><x:v>1</x:v></x:c></x:row></x:sheetData></x:worksheet>`}, []deja.Row{{int64(1)}}},
 		"rows of pictures":     {header + cells(`><v>1</v>`, `><v>2</v>`), []string{"xl/worksheets/one.xml", `<worksheet><sheetData>` + header + cells(`><v>1</v>`, `><v>2</v>`) + `</sheetData><from><row>7</row></from></worksheet>`}, []deja.Row{{int64(1), int64(2)}}},
-		"merged header":        {"", []string{"xl/worksheets/one.xml", `<worksheet><sheetData>` + header + cells(`><v>1</v>`, `><v>2</v>`) + `</sheetData><mergeCells><mergeCell ref="A1:A3"/><mergeCell ref="B9:B8"/><mergeCell ref="x"/></mergeCells></worksheet>`}, []deja.Row{{int64(1), int64(2)}}},
+		"merged header":        {"", []string{"xl/worksheets/one.xml", `<worksheet><sheetData>` + header + cells(`><v>1</v>`, `><v>2</v>`) + cells(``, `><v>3</v>`) + `</sheetData><mergeCells><mergeCell ref="A1:A3"/><mergeCell ref="B9:B8"/><mergeCell ref="x"/></mergeCells></worksheet>`}, []deja.Row{{int64(1), int64(2)}, {nil, int64(3)}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
