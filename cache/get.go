@@ -253,7 +253,7 @@ func (l *layer) refreshing(ctx context.Context, key memKey, c call, load loader)
 	if !ok || now >= it.Value.dead || !it.Value.current(e) || !c.accepts(it.Value, now) {
 		return nil
 	}
-	if now < it.Value.early { // refreshed meanwhile
+	if now < it.Value.early || now < it.Value.retry.Load() { // refreshed meanwhile, or put off
 		return it.Value
 	}
 	l.refresh(ctx, key, c, load)

@@ -112,7 +112,9 @@ func (l *layer) seal(it *item, value []byte, now int64) (b []byte, ttl time.Dura
 	if len(it.gens) == 0 || len(value) > maxValue || ttl < time.Millisecond {
 		return nil, 0, false
 	}
+	value, packed := l.pack(value)
 	en := entry{
+		flags:   packed,
 		layer:   l.version,
 		version: it.version,
 		created: it.created / int64(time.Millisecond),
@@ -167,7 +169,6 @@ func (l *layer) unseal(b []byte, gens []*generation) (*item, bool) {
 		fresh:    created + int64(en.fresh)*int64(time.Millisecond),
 		dead:     created + int64(en.dead)*int64(time.Millisecond),
 		delta:    int64(en.delta) * int64(time.Microsecond),
-		size:     int64(len(en.value)),
 		gens:     gens,
 		mark:     binary.BigEndian.Uint32(b[headerCRC:]),
 	}
@@ -175,7 +176,12 @@ func (l *layer) unseal(b []byte, gens []*generation) (*item, bool) {
 	if it.negative {
 		return it, true
 	}
-	v, err := l.decode(en.value)
+	value, ok := unpack(&en)
+	if !ok {
+		return nil, false
+	}
+	it.size = int64(len(value))
+	v, err := l.decode(value)
 	if err != nil {
 		return nil, false
 	}

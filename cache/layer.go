@@ -19,9 +19,10 @@ type layer struct {
 	prefix  string // of its keys
 	version uint16
 
-	ttl, negativeTTL, memoryTTL, awayTTL, staleFor, loadWait time.Duration
-	jitter                                                   float64
-	promise                                                  Promise
+	ttl, negativeTTL, memoryTTL, awayTTL, staleFor, loadWait, loadTimeout time.Duration
+	jitter                                                                float64
+	promise                                                               Promise
+	compress                                                              int
 
 	encode func(any) ([]byte, error)
 	decode func([]byte) (any, error)
@@ -58,8 +59,10 @@ func NewLayer[V any](e *Engine, o LayerOptions[V]) (*Layer[V], error) {
 		awayTTL:     o.AwayTTL,
 		staleFor:    o.StaleFor,
 		loadWait:    o.LoadWait,
+		loadTimeout: o.LoadTimeout,
 		jitter:      o.Jitter,
 		promise:     o.Promise,
+		compress:    o.CompressAbove,
 		encode: func(v any) (b []byte, err error) {
 			defer rescue(&err)
 			value, _ := v.(V)

@@ -90,6 +90,7 @@ func (l *layer) fetch(ctx context.Context, f *flight, g *grant, load loader) (*i
 	it, store, err := l.load(ctx, gens, load)
 	if it == nil {
 		if f.stale != nil && l.engine.now() < f.stale.dead {
+			l.engine.putOff(f.stale)
 			return f.stale, FromMemory, nil
 		}
 		return nil, FromLoad, err
@@ -110,6 +111,11 @@ func (l *layer) load(ctx context.Context, gens []*generation, load loader) (it *
 	s.loads.Add(1)
 	began := time.Now()
 	var fill Fill
+	if l.loadTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, l.loadTimeout)
+		defer cancel()
+	}
 	value, err := runLoader(ctx, &fill, load)
 	took := time.Since(began)
 	s.loadTime.Add(int64(took))

@@ -32,8 +32,12 @@ type item struct {
 	delta    int64  // how long its load took
 	size     int64  // of the encoded value
 	mark     uint32 // the checksum in Redis; 0: it isn't from there
-	epoch    uint64
-	gens     []*generation
+
+	// retry is when a stale entry may next be refreshed, after a refresh that
+	// failed: so that a source that is down isn't asked once per hit.
+	retry atomic.Int64
+	epoch uint64
+	gens  []*generation
 }
 
 // itemOverhead is what an entry takes in memory beyond its value and id:

@@ -98,8 +98,13 @@ type LayerOptions[V any] struct {
 	// LoadWait is how long to wait for a load that another node has begun,
 	// before loading too (without the right to fill). Default 10 s.
 	LoadWait time.Duration
-	Promise  Promise  // of its reads and invalidations; default Bounded
-	Codec    Codec[V] // default JSON
+	// LoadTimeout ends the context of a load; 0: never.
+	LoadTimeout time.Duration
+	// CompressAbove is the size in bytes from which encoded values are
+	// compressed in Redis. Default 4096; negative: never.
+	CompressAbove int
+	Promise       Promise  // of its reads and invalidations; default Bounded
+	Codec         Codec[V] // default JSON
 }
 
 const (
@@ -121,7 +126,7 @@ func (o LayerOptions[V]) resolve(withRedis bool) (LayerOptions[V], error) {
 		o.Jitter = 0
 	}
 	switch {
-	case o.TTL < time.Millisecond || o.NegativeTTL < 0 || o.MemoryTTL < 0 || o.StaleFor < 0 || o.AwayTTL < 0 || o.LoadWait < 0:
+	case o.TTL < time.Millisecond || o.NegativeTTL < 0 || o.MemoryTTL < 0 || o.StaleFor < 0 || o.AwayTTL < 0 || o.LoadWait < 0 || o.LoadTimeout < 0:
 		return o, fmt.Errorf("%w: layer %s: TTL must be 1 ms or more, and no other duration negative", ErrOptions, o.Name)
 	case o.TTL+o.StaleFor > maxTTL:
 		return o, fmt.Errorf("%w: layer %s: TTL and StaleFor exceed %v", ErrOptions, o.Name, maxTTL)
@@ -139,6 +144,9 @@ func (o LayerOptions[V]) resolve(withRedis bool) (LayerOptions[V], error) {
 	}
 	if o.Promise == 0 || !withRedis {
 		o.Promise = Bounded
+	}
+	if o.CompressAbove == 0 {
+		o.CompressAbove = defaultCompress
 	}
 	if o.AwayTTL == 0 {
 		o.AwayTTL = defaultAwayTTL
