@@ -131,6 +131,7 @@ func TestTextRefused(t *testing.T) {
 		"line breaks count":  {"a,b\n\"1\n\n\",2\n3,4,5\n", Options{}, deja.CodeInvalid, "line 5 has 3"},
 		"open quote":         {"a,b\n1,2\n\"3,4\n5,6\n", Options{}, deja.CodeInvalid, "opens on line 3 is never closed"},
 		"text after a quote": {"a,b\n1,\"x\"y\n", Options{}, deja.CodeInvalid, "line 2, column 2"},
+		"two quoted texts":   {"a,b\n1,\"x\" \"y\"\n", Options{}, deja.CodeInvalid, "line 2, column 2"},
 		"NUL":                {"a,b\n1,\x002\n", Options{}, deja.CodeInvalid, "binary"},
 		"NUL in UTF-16":      {"\xFF\xFEa\x00,\x00b\x00\n\x00\x00\x00,\x00", Options{}, deja.CodeInvalid, "line 2 holds binary"},
 		"half a character":   {"\xFF\xFEa\x00,", Options{}, deja.CodeInvalid, "middle"},

@@ -224,6 +224,7 @@ func TestWorkbookRefused(t *testing.T) {
 		"nested":           {with(strings.Repeat("<a>", 100) + strings.Repeat("</a>", 100)).zip(t), Options{}, deja.CodeTooLarge, "nested"},
 		"entity":           {with("", "xl/worksheets/one.xml", `<!DOCTYPE x [<!ENTITY a "b">]><worksheet><sheetData><row><c t="str"><v>&a;</v></c></row></sheetData></worksheet>`).zip(t), Options{}, deja.CodeInvalid, "damaged"},
 		"many parts":       {manyParts(t), Options{}, deja.CodeTooLarge, "too many parts"},
+		"long directory":   {longDirectory(whole), Options{}, deja.CodeTooLarge, "too many parts"},
 		"password":         {encrypted(t, whole), Options{}, deja.CodeUnsupported, "password"},
 		"end without more": {"PK\x05\x06" + strings.Repeat("\x00", 18), Options{}, deja.CodeUnsupported, "not an XLSX file"},
 		"begin alone":      {"PK\x03\x04", Options{}, deja.CodeInvalid, "damaged"},
@@ -244,6 +245,14 @@ func manyParts(t *testing.T) string {
 		p[fmt.Sprintf("%01000d", i)] = ""
 	}
 	return p.zip(t)
+}
+
+// longDirectory says that an archive's directory is long, and goes back to
+// before its end.
+func longDirectory(content string) string {
+	const length = 12 // place in the end record
+	at := strings.LastIndex(content, "PK\x05\x06") + length
+	return content[:at] + "\x00\x00\x00\x7f" + content[at+4:]
 }
 
 // encrypted sets the flag of every part that says so.
