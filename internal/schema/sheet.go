@@ -6,7 +6,6 @@ import (
 	"io"
 	"iter"
 	"strconv"
-	"unicode/utf16"
 )
 
 // sheet reads the rows of one worksheet.
