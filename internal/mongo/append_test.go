@@ -105,3 +105,21 @@ func TestKeysThatCollide(t *testing.T) {
 	_, err := s.Message(t.Context(), "thread_a/b", "c")
 	wantNotFound(t, err)
 }
+
+// TestNumbersAreNotGivenOutAgain deletes a message whose append died before
+// the thread knew of it.
+func TestNumbersAreNotGivenOutAgain(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, mongotest.Start(t))
+	th, m := newThread(t, s), newMessage("half appended")
+	if err := s.messages.insert(t.Context(), newMessageDoc(th.ID, m, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.DeleteMessage(t.Context(), th.ID, m.ID); err != nil {
+		t.Fatal(err)
+	}
+	next := newMessage("next")
+	if seq, err := s.AppendMessages(t.Context(), th.ID, next); err != nil || seq != 2 || next.Seq != 2 {
+		t.Errorf("the next message is %d, the thread is at %d, %v", next.Seq, seq, err)
+	}
+}

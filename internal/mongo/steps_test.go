@@ -236,6 +236,34 @@ var operations = []operation{
 				}
 			}
 	}, deja.CodeConflict},
+	{"attach, not again", func(t *testing.T, s *Store) (func(context.Context) error, func(*testing.T, *Store)) {
+		a, called := newAssistant(t, s), false
+		return func(ctx context.Context) error {
+				if called {
+					return nil
+				}
+				called = true
+				table := newTable()
+				if _, err := s.ImportRows(ctx, table, rowsUpTo(3)); err != nil {
+					return err
+				}
+				_, err := s.AttachSource(ctx, newSource(a.ID, table))
+				if err != nil {
+					err = errors.Join(err, s.DropRows(ctx, table.ID))
+				}
+				return err
+			}, func(t *testing.T, s *Store) {
+				sources, _, err := s.Sources(t.Context(), a.ID)
+				if err != nil {
+					t.Error(err)
+				}
+				for _, src := range sources {
+					if n := countRows(t, s, src.Tables[0]); n != 3 {
+						t.Errorf("the attached source has %d rows", n)
+					}
+				}
+			}
+	}, ""},
 	{"detach", func(t *testing.T, s *Store) (func(context.Context) error, func(*testing.T, *Store)) {
 		a, src := withSource(t, s)
 		return func(ctx context.Context) error {

@@ -127,7 +127,8 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// TestWatchGoesOn cuts the connection of a watcher while changes are made.
+// TestWatchGoesOn takes the server away from a watcher until the driver has
+// given up, and makes changes meanwhile.
 func TestWatchGoesOn(t *testing.T) {
 	t.Parallel()
 	uri := mongotest.Start(t)
@@ -136,12 +137,24 @@ func TestWatchGoesOn(t *testing.T) {
 	}
 	host, _, _ := strings.Cut(strings.TrimPrefix(uri, "mongodb://"), "/")
 	proxy := redistest.NewProxy(t, host)
-	s, other := open(t, strings.Replace(uri, host, proxy.Addr(), 1)), open(t, uri)
+	lines := make(logLines, 100)
+	s, err := mongo.Open(t.Context(), mongo.Options{
+		URI:    deja.NewSecret(strings.Replace(uri, host, proxy.Addr(), 1) + "?serverSelectionTimeoutMS=1000"),
+		Logger: slog.New(slog.NewTextHandler(lines, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	other := open(t, uri)
 	changes := watching(t, s)
 	await(t, other, changes)
 	next(t, changes, newAssistant(t, other).ID)
 
 	proxy.Refuse()
+	if line := <-lines; !strings.Contains(line, "change stream broke off") {
+		t.Errorf("the log says %s", line)
+	}
 	var missed []string
 	for range 5 {
 		missed = append(missed, newAssistant(t, other).ID)
@@ -150,6 +163,14 @@ func TestWatchGoesOn(t *testing.T) {
 	for _, id := range missed {
 		next(t, changes, id)
 	}
+}
+
+// logLines gives what is logged, line by line.
+type logLines chan string
+
+func (l logLines) Write(p []byte) (int, error) {
+	l <- string(p)
+	return len(p), nil
 }
 
 // TestWatchSaysWhatItMissed drops the collection: nobody can say then what
