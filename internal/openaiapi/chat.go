@@ -27,7 +27,6 @@ func (a *API) createChatCompletion(w *response, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	defer reply.Close()
 	w.outcome, w.key, w.age = reply.Outcome, reply.Key, reply.Age
 	head := completion{ID: deja.NewID(deja.CompletionPrefix), Created: seconds(a.o.Now()), Model: q.AssistantID}
 	if q.stream {

@@ -72,6 +72,9 @@ func TestSources(t *testing.T) {
 	if made.at("tables.0.row_count") != 2.0 || made.str("tables.0.columns.1.type") != "number" || made.at("tables.0.columns.1.nullable") != true {
 		t.Errorf("%s", made.body)
 	}
+	if made.str("tables.0.source_id") != id {
+		t.Errorf("%s", made.body)
+	}
 	if got := s.get(path + "/" + id).ok(""); string(got.body) != string(made.body) {
 		t.Errorf("made %s, got %s", made.body, got.body)
 	}
