@@ -40,8 +40,8 @@ var mayImport = map[string][]string{
 
 	"internal/monitor":    {""},
 	"internal/layers":     {"", "cache", "internal/schema"},
-	"internal/answer":     {"", "internal/layers", "internal/monitor", "internal/schema"},
-	"internal/middleware": {"", "internal/layers", "internal/monitor", "ratelimit"},
+	"internal/answer":     {"", "cache", "internal/layers", "internal/monitor", "internal/schema"},
+	"internal/middleware": {"", "internal/answer", "internal/layers", "internal/monitor", "ratelimit"},
 	"internal/openaiapi":  {"", "internal/answer", "internal/layers", "internal/schema"},
 	"internal/cacheapi":   {"", "cache", "internal/layers", "internal/monitor"},
 }
