@@ -27,11 +27,14 @@ func (s *session) reply() string {
 	if r == nil || len(s.pending) > 0 {
 		return ""
 	}
+	if r.problem != "" {
+		return s.refuse(r.problem)
+	}
 	if len(r.phrases) > 0 {
 		return s.notFound(r)
 	}
-	if r.problem != "" {
-		return s.refuse(r.problem)
+	if r.missing != "" {
+		return s.refuse(r.missing)
 	}
 	return s.answer(r)
 }
@@ -47,7 +50,7 @@ const maxCandidates = 3
 func (s *session) choose(words []word) *reading {
 	var all []*reading
 	for i := range s.tables {
-		all = append(all, understand(&s.tables[i], s.question, words))
+		all = append(all, understand(&s.tables[i], s.question, words, len(s.tables) == 1))
 	}
 	slices.SortStableFunc(all, func(a, b *reading) int { return cmp.Compare(a.cost(), b.cost()) })
 	least := all[0].unknown()
@@ -57,6 +60,7 @@ func (s *session) choose(words []word) *reading {
 			candidates = append(candidates, r)
 		}
 	}
+	s.searched = candidates
 	ready := true
 	for _, r := range candidates {
 		ready = s.search(r) && ready
@@ -89,8 +93,8 @@ func (r *reading) cost() int {
 	if r.problem != "" {
 		cost += 40
 	}
-	if r.vague {
-		cost += 10
+	if r.missing != "" {
+		cost += 20
 	}
 	if r.named {
 		cost -= 12

@@ -14,11 +14,14 @@ type number = json.Number
 // condition is something that must hold for a row.
 type condition struct {
 	column int
-	op     string // $eq $gt $gte $lt $lte, or $in with values
+	op     string // $eq $gt $gte $lt $lte, or $in or $nin with values
 	value  any
 	values []string // texts, one of which the row must have
 	part   string   // the rows' text contains this; values are empty or all that do
 	known  bool     // not looked up in the rows
+	none   bool     // there is no such thing: 0 or null
+	flag   bool     // about a column that says yes or no
+	no     bool     // no is what it must say
 	from   int      // where the question says it
 	to     int
 }
@@ -106,12 +109,13 @@ func (r *reading) readThan(i int) bool {
 	if !ok || degree != "er" || i+1 >= len(r.words) || r.words[i+1].fold != "than" || r.use[i+1] == read {
 		return false
 	}
-	adj := adjectives[base]
-	for _, way := range []struct {
-		hints []string
-		op    string
-	}{{adj.more, "$gt"}, {adj.less, "$lt"}} {
-		if k, _ := r.t.find(way.hints, (*column).ordered); k >= 0 && r.compare(i, i+2, way.op, false, &k) {
+	for _, h := range adjectives[base] {
+		k, _ := r.t.find([]string{h.stem}, (*column).ordered)
+		op := "$lt"
+		if h.desc {
+			op = "$gt"
+		}
+		if k >= 0 && r.compare(i, i+2, op, false, &k) {
 			return true
 		}
 	}
@@ -138,9 +142,26 @@ func (r *reading) compare(i, after int, op string, when bool, column *int) bool 
 	if !ok {
 		return when && k == undecided
 	}
+	end = r.pastUnit(end, k)
 	r.take(i, end)
 	r.add(k, op, l, i, end)
 	return true
+}
+
+// units are measures that may follow a number.
+var units = stemsOf("min minutes mins hours h hrs seconds sec s days weeks months years km m cm mm kg g km2 eur")
+
+// pastUnit gives the position after a unit that is the column's own. Another
+// unit is left to be not understood, since nothing is converted here.
+func (r *reading) pastUnit(i, k int) int {
+	if i >= len(r.words) || r.use[i] == read || !slices.Contains(units, r.words[i].stem) {
+		return i
+	}
+	c, unit := &r.t.columns[k], r.words[i].stem
+	if c.is(unit) || c.isAny(kin(unit)) || c.is(stem("age")) && unit == stem("years") {
+		return i + 1
+	}
+	return i
 }
 
 // readOrMore understands "20 or more".
@@ -251,14 +272,21 @@ func (c *column) isMoney() bool { return c.isAny(money) || c.isAny(pay) }
 // dropVerb takes "published" before "in 2019" for what it is, not for a
 // question about the publisher.
 func (r *reading) dropVerb(before int) {
-	i := before - 1
-	if i < 0 || !slices.Contains(happened, r.words[i].stem) {
-		return
+	if i := before - 1; i >= 0 && slices.Contains(happened, r.words[i].stem) && r.words[i].quoted == 0 {
+		if m := r.mentionEnding(before); m != nil && m.weak {
+			m.used = true
+		}
+		r.use[i] = read
 	}
-	if m := r.mentionBefore(before, func(*column) bool { return true }); m != nil && m.to == before && m.weak {
-		m.used = true
+}
+
+// dropVerbs does the same wherever such a verb stands, for "when".
+func (r *reading) dropVerbs() {
+	for i := range r.words {
+		if m := r.mentionEnding(i + 1); m == nil || m.weak {
+			r.dropVerb(i + 1)
+		}
 	}
-	r.use[i] = read
 }
 
 // add adds a comparison in the form of the column.

@@ -18,6 +18,9 @@ func (r *reading) readCounting() {
 	}
 	for i := range r.words {
 		if _, ok := r.saysAny(i, "different", "distinct", "unique"); ok {
+			if r.countedAt == i {
+				r.countedAt++
+			}
 			r.take(i, i+1)
 			r.distinct = true
 		}
@@ -45,6 +48,9 @@ func (r *reading) readAggregates() {
 			after = r.skipFillers(after + 1)
 		}
 		m := r.mentionAt(after)
+		if x := r.extreme; m == nil && x != nil && x.column >= 0 { // the highest average price
+			m = &mention{column: x.column}
+		}
 		if r.words[i].fold == "total" || r.words[i].fold == "sum" {
 			f = "sum"
 			if r.counting || m == nil && r.words[i].fold == "total" {
@@ -86,6 +92,7 @@ func (r *reading) readExtremes() {
 			r.readTop(i, w == "top")
 		case w == "most" || w == "least" || w == "fewest":
 			r.readMost(i, w == "most")
+		case (w == "first" || w == "last") && r.happenedBefore(i):
 		case (w == "first" || w == "last") && !r.countsAt(i+1) && !r.namesTableAt(i+1):
 			// "first" of what? It may be a word like any other.
 		case ok && degree == "est":
@@ -95,6 +102,13 @@ func (r *reading) readExtremes() {
 }
 
 func (r *reading) readMost(i int, most bool) {
+	if n, ok := r.saysAny(i+1, "common", "frequent", "popular"); ok { // the most common genre
+		if m := r.mentionAfter(i + 1 + n); m != nil && !r.t.columns[m.column].counts() {
+			r.take(i, i+1+n)
+			r.setExtreme(i, extreme{column: -1, desc: most, at: i, many: true})
+			return
+		}
+	}
 	if i+1 < len(r.words) && r.use[i+1] != read {
 		if base, degree, ok := compared(r.words[i+1].fold); ok && degree == "" {
 			adj := adjectives[base]
@@ -113,18 +127,37 @@ func (r *reading) readMost(i int, most bool) {
 	case m != nil && r.t.columns[m.column].ordered():
 		r.setExtreme(i, extreme{column: m.column, desc: most, at: i})
 		m.used = true
-	case r.namesTableAt(i + 1):
+	case r.namesTableAt(i + 1), m != nil && m.column == r.t.label:
+		if m != nil {
+			m.used = true
+		}
 		r.setExtreme(i, extreme{column: -1, desc: most, at: i, many: true})
+	case r.skipFillers(i+1) == len(r.words) && r.mentionBefore(i, (*column).ordered) != nil: // who earns the most
+		m := r.mentionBefore(i, (*column).ordered)
+		r.setExtreme(i, extreme{column: m.column, desc: most, at: i})
+		m.used = true
 	default:
 		return // stays unread
 	}
 	r.take(i, i+1)
 }
 
+// happenedBefore understands "opened first" and "opened last".
+func (r *reading) happenedBefore(i int) bool {
+	m := r.mentionEnding(i)
+	if m == nil || !r.t.columns[m.column].saysWhen() {
+		return false
+	}
+	m.used = true
+	r.take(i, i+1)
+	r.setExtreme(i, extreme{column: m.column, desc: r.words[i].fold == "last", at: i})
+	return true
+}
+
 // superlative chooses the column of an adjective: the one that is named with
 // it, or the one that it is about.
 func (r *reading) superlative(from, to int, adj adjective) {
-	x := extreme{column: -1, desc: len(adj.more) > 0, at: from}
+	x := extreme{column: -1, desc: adj.upward(), at: from}
 	r.take(from, to)
 	r.readLimit(from-1, to)
 	after := to
@@ -132,31 +165,23 @@ func (r *reading) superlative(from, to int, adj adjective) {
 		after++
 	}
 	if m := r.mentionAt(after); m != nil && r.t.columns[m.column].ordered() {
-		c := &r.t.columns[m.column]
-		if asLess := c.isAny(adj.less) || c.saysWhen() && slices.Contains(adj.less, temporal); asLess {
-			x.desc = false
+		for _, h := range slices.Backward(adj) {
+			if r.t.columns[m.column].hintedBy(h.stem) {
+				x.desc = h.desc
+			}
 		}
 		m.used, x.column = true, m.column
 		r.setExtreme(from, x)
 		return
 	}
-	for _, way := range []struct {
-		hints []string
-		desc  bool
-	}{{adj.more, true}, {adj.less, false}} {
-		k, clear := r.t.find(way.hints, (*column).ordered)
-		if !clear {
-			r.fail("I cannot tell which column “" + r.said(from, to) + "” is about.")
-			return
-		}
-		if k >= 0 {
-			x.column, x.desc = k, way.desc
-			r.setExtreme(from, x)
-			r.useMentionsOf(k)
-			return
-		}
+	k, h, clear := r.t.hinted(adj)
+	if k < 0 || !clear {
+		r.fail("I cannot tell which column “" + r.said(from, to) + "” is about.")
+		return
 	}
-	r.fail("I cannot tell which column “" + r.said(from, to) + "” is about.")
+	x.column, x.desc = k, h.desc
+	r.setExtreme(from, x)
+	r.useMentionsOf(k)
 }
 
 // readTop understands "top 5 by price" and "top 5 books".
@@ -179,7 +204,7 @@ func (r *reading) readTop(i int, top bool) {
 			return // the top 5 cheapest
 		}
 	}
-	k, clear := r.t.find(adjectives["good"].more, (*column).ordered)
+	k, _, clear := r.t.hinted(adjectives["good"])
 	if k < 0 || !clear {
 		r.fail("I cannot tell by which column “" + r.words[i].text + "” is meant.")
 		return
@@ -242,6 +267,7 @@ func (r *reading) useMentionsOf(column int) {
 // readGroups finds "per genre", "for each genre", "by genre".
 func (r *reading) readGroups() {
 	if !r.counting && r.aggregate == "" {
+		r.readOrder()
 		return
 	}
 	for i := range r.words {
@@ -260,6 +286,28 @@ func (r *reading) readGroups() {
 		r.take(i, i+n)
 		m.used = true
 		r.group = m.column
+	}
+}
+
+// readOrder finds "by price" and "sorted by price" in the question for a list.
+func (r *reading) readOrder() {
+	for i := range r.words {
+		n, ok := r.saysAny(i, "sorted by", "ordered by", "sort by", "order by", "in order of", "by")
+		if !ok {
+			continue
+		}
+		m := r.mentionAfter(i + n)
+		if m == nil || !r.t.columns[m.column].ordered() {
+			continue
+		}
+		r.take(i, i+n)
+		r.sort = &order{r.t.columns[m.column].name, "asc"}
+		if n, ok := r.saysAny(m.to, "descending", "desc", "in descending order"); ok {
+			r.take(m.to, m.to+n)
+			r.sort.Direction = "desc"
+		} else if n, ok := r.saysAny(m.to, "ascending", "asc", "in ascending order"); ok {
+			r.take(m.to, m.to+n)
+		}
 	}
 }
 

@@ -15,27 +15,29 @@ func set(text string) map[string]bool {
 // understood.
 var fillers = set(`a an the of in on at for to from is are was were be been being do does did has have had having
 	there this these those that which what who whom whose it its their they them he she and as by with within into
-	me my i we us our you your please can could would will shall should may might just also any some all every
-	show give tell list find get display print return fetch know about want like need let see look lookup search
-	exactly currently now here called named titled entitled so then than well ok okay hi hello hey dear
-	available recorded listed stored contained found existing exist exists got go whats what's who's where's how's
-	one ones kind kinds sort full complete detail details info information overall altogether total many
-	take takes people say says mean offer offers sell sells run runs come comes using out if yes i'm i'd let's`)
+	me my i we us our you your please can could would will shall should might just also only any some all every
+	show give tell list find get display print return fetch know about want need let see look lookup search check if
+	exactly currently now here called named titled entitled so then well ok okay hi hello hey dear
+	recorded listed stored contained contain contains containing include includes including used located situated
+	work works working live lives living belong belongs go goes become became existing exist exists got whats what's who's where's how's
+	one ones kind kinds full complete detail details info information overall altogether total many
+	take takes yes i'm i'd let's`)
 
 // unsupported are words of questions that this model does not even try: each
 // would change the meaning of what is left without it.
 var unsupported = set(`why median mode percent percentage ratio share fraction proportion difference compare compared comparison versus vs
 	correlation correlate trend predict forecast recommend suggest similar increase decrease growth grew change changed
-	second third fourth fifth half twice double random except excluding besides apart other another else neither nor
-	never only but rank ranked percentile variance deviation standard near nearest closest furthest farthest % unless because
-	today tomorrow yesterday week month quarter ago recently soon times`)
+	first last second third fourth fifth half twice double random except excluding besides apart other another else neither nor
+	never but rank ranked percentile variance deviation standard near nearest closest furthest farthest % unless because range
+	today tomorrow yesterday week month quarter ago recently soon times more less than fewer most least fewest between
+	under over above below after before since until during average mean sum same like how`)
 
 var negations = set(`not no without isn't aren't wasn't weren't don't doesn't didn't hasn't haven't isnt arent dont doesnt none non`)
 
 // synonyms are groups of words, as stems, of which a question may use one and
 // a header another.
 var synonyms = [][]string{
-	stemsOf("price cost fee charge fare tariff rent rate amount"),
+	money,
 	stemsOf("author writer write"),
 	stemsOf("singer artist sing performer band"),
 	stemsOf("maker manufacturer make producer brand"),
@@ -43,28 +45,35 @@ var synonyms = [][]string{
 	stemsOf("manager boss head lead leader"),
 	stemsOf("location place address venue site"),
 	stemsOf("phone telephone mobile tel"),
+	stemsOf("number no nr"),
 	stemsOf("email mail e-mail"),
-	stemsOf("salary wage pay income earn earning"),
+	append(stemsOf("earn earning"), pay...),
 	stemsOf("height tall elevation altitude"),
 	stemsOf("weight heavy weigh mass"),
 	stemsOf("duration length long minutes"),
 	stemsOf("size area big large"),
 	stemsOf("capacity seats places spaces docks"),
-	stemsOf("population inhabitants residents"),
+	stemsOf("population inhabitants residents people"),
 	stemsOf("rating score stars grade"),
-	stemsOf("quantity stock copies units pieces"),
+	stemsOf("quantity qty stock copies available"),
 	stemsOf("city town"),
 	stemsOf("country nation"),
 	stemsOf("type kind category class"),
 	stemsOf("opens open opening"),
 	stemsOf("closes close closing shut"),
 	stemsOf("name title"),
-	stemsOf("department division"),
+	stemsOf("department dept division"),
 	stemsOf("job position role occupation profession"),
 	stemsOf("speed velocity fast"),
 	stemsOf("depth deep"),
 	stemsOf("width wide"),
 	stemsOf("film movie"),
+	stemsOf("customer client person"),
+	stemsOf("product item article"),
+	stemsOf("employee staff worker person"),
+	stemsOf("student pupil"),
+	stemsOf("dish meal"),
+	stemsOf("min minutes"),
 	stemsOf("year date"),
 }
 
@@ -94,39 +103,74 @@ func kin(s string) []string {
 	return out
 }
 
-// temporal stands for columns that say when.
-const temporal = "@when"
+// temporal stands for columns that say when; origin for those of them that can
+// say how old something is, which the day on which a person was hired cannot.
+const (
+	temporal = "@when"
+	origin   = "@origin"
+)
 
-// adjective is a word that compares: the largest is first when columns of
-// "more" are in descending order, or columns of "less" in ascending order.
-type adjective struct {
-	more, less []string // stems of column names, the better ones first
+// hint is a column, by a stem of its name, that an adjective is about. The
+// largest are those with the highest values, the cheapest those with the lowest.
+type hint struct {
+	stem string
+	desc bool
 }
 
-var (
-	money     = stemsOf("price cost fee charge fare tariff rent rate amount")
-	pay       = stemsOf("salary wage pay income")
-	bigness   = stemsOf("size area capacity population volume amount quantity")
-	duration  = stemsOf("duration length minutes hours runtime time")
-	happening = []string{temporal}
+// adjective is a word that compares, with its hints, the better ones first.
+type adjective []hint
+
+// hints reads a list such as "age+ birth-": the oldest have the highest age or
+// the lowest date of birth.
+func hints(list string) adjective {
+	var a adjective
+	for _, h := range strings.Fields(list) {
+		name := h[:len(h)-1]
+		if name[0] != '@' {
+			name = stem(name)
+		}
+		a = append(a, hint{name, h[len(h)-1] == '+'})
+	}
+	return a
+}
+
+// flip gives the opposite, for "least".
+func (a adjective) flip() adjective {
+	out := make(adjective, len(a))
+	for i, h := range a {
+		out[i] = hint{h.stem, !h.desc}
+	}
+	return out
+}
+
+// upward reports whether the adjective stands for high values by itself, where
+// the question names a column that is not among its hints.
+func (a adjective) upward() bool { return len(a) > 0 && a[0].desc }
+
+const (
+	moneyUp  = "price+ cost+ fee+ charge+ fare+ tariff+ rent+ amount+"
+	payUp    = "salary+ wage+ pay+ income+"
+	sizeUp   = "size+ area+ capacity+ population+ volume+ quantity+"
+	lengthUp = "duration+ length+ runtime+ minutes+ hours+"
+	ageUp    = "age+ birth- born- built- founded- year- @origin-"
 )
 
 // adjectives has base forms; the other forms are made in compared.
 var adjectives = map[string]adjective{
-	"cheap": {less: money}, "inexpensive": {less: money}, "affordable": {less: money},
-	"expensive": {more: money}, "pricey": {more: money}, "costly": {more: money}, "dear": {more: money},
-	"big": {more: bigness}, "large": {more: bigness}, "great": {more: bigness}, "small": {less: bigness}, "tiny": {less: bigness},
-	"old": {more: stemsOf("age"), less: happening}, "young": {less: stemsOf("age"), more: happening},
-	"new": {more: happening, less: stemsOf("age")}, "recent": {more: happening}, "late": {more: happening}, "early": {less: happening},
-	"tall": {more: stemsOf("height elevation")}, "high": {more: stemsOf("height elevation altitude")}, "low": {less: stemsOf("height elevation altitude")},
-	"long": {more: duration}, "short": {less: append(stemsOf("height"), duration...)},
-	"heavy": {more: stemsOf("weight mass")}, "light": {less: stemsOf("weight mass")},
-	"fast": {more: stemsOf("speed velocity"), less: duration}, "slow": {less: stemsOf("speed velocity"), more: duration}, "quick": {more: stemsOf("speed"), less: duration},
-	"good": {more: stemsOf("rating score stars grade")}, "bad": {less: stemsOf("rating score stars grade")},
-	"deep": {more: stemsOf("depth")}, "wide": {more: stemsOf("width")}, "narrow": {less: stemsOf("width")},
-	"hot": {more: stemsOf("temperature")}, "warm": {more: stemsOf("temperature")}, "cold": {less: stemsOf("temperature")},
-	"rich": {more: append(stemsOf("wealth fortune gdp"), pay...)}, "poor": {less: append(stemsOf("wealth fortune gdp"), pay...)},
-	"populous": {more: stemsOf("population")}, "popular": {more: stemsOf("popularity views sales")}, "paid": {more: pay},
+	"expensive": hints(moneyUp), "pricey": hints(moneyUp), "costly": hints(moneyUp), "dear": hints(moneyUp),
+	"cheap": hints(moneyUp).flip(), "inexpensive": hints(moneyUp).flip(), "affordable": hints(moneyUp).flip(),
+	"big": hints(sizeUp), "large": hints(sizeUp), "great": hints(sizeUp), "small": hints(sizeUp).flip(), "tiny": hints(sizeUp).flip(),
+	"old": hints(ageUp), "young": hints(ageUp).flip(),
+	"new": hints("@when+"), "recent": hints("@when+"), "late": hints("@when+"), "early": hints("@when+").flip(),
+	"tall": hints("height+ elevation+"), "high": hints("height+ elevation+ altitude+"), "low": hints("height+ elevation+ altitude+").flip(),
+	"long": hints(lengthUp), "short": hints("height+ " + lengthUp).flip(),
+	"heavy": hints("weight+ mass+"), "light": hints("weight+ mass+").flip(),
+	"fast": hints("speed+ velocity+ duration-"), "slow": hints("speed+ velocity+ duration-").flip(), "quick": hints("speed+ duration-"),
+	"good": hints("rating+ score+ stars+ grade+"), "bad": hints("rating+ score+ stars+ grade+").flip(),
+	"deep": hints("depth+"), "shallow": hints("depth-"), "wide": hints("width+"), "narrow": hints("width-"),
+	"hot": hints("temperature+"), "warm": hints("temperature+"), "cold": hints("temperature-"),
+	"rich": hints("wealth+ fortune+ gdp+ " + payUp), "poor": hints("wealth+ fortune+ gdp+ " + payUp).flip(), "paid": hints(payUp),
+	"populous": hints("population+"), "popular": hints("popularity+ views+ sales+"),
 }
 
 var irregularForms = map[string]struct{ base, degree string }{
@@ -160,11 +204,15 @@ func compared(w string) (base, degree string, ok bool) {
 	return "", "", false
 }
 
-// flip gives the opposite direction, for "least".
-func (a adjective) flip() adjective { return adjective{more: a.less, less: a.more} }
-
-// Words that ask for a column by what it holds.
+// Words of columns, by what they hold.
 var (
+	money   = stemsOf("price cost fee charge fare tariff rent amount")
+	pay     = stemsOf("salary wage pay income")
+	stock   = stemsOf("quantity qty stock copies")
+	serving = stemsOf("hire hired join joined start enrolled employed updated login")
+	sources = stemsOf("origin from source departure start sender")
+	targets = stemsOf("destination to target arrival end recipient")
+
 	placeWords  = stemsOf("location place address city town venue street country district region area site room")
 	personWords = stemsOf("author writer artist singer director owner manager teacher person name contact employee member doctor player customer")
 )

@@ -20,15 +20,17 @@ type literal struct {
 }
 
 var (
-	plainNumber   = regexp.MustCompile(`^\d{1,15}(\.\d{1,9})?$`)
-	groupedNumber = regexp.MustCompile(`^\d{1,3}(,\d{3})+(\.\d+)?$`)
+	plainNumber   = regexp.MustCompile(`^-?\d{1,15}(\.\d{1,9})?$`)
+	groupedNumber = regexp.MustCompile(`^-?\d{1,3}(,\d{3})+(\.\d+)?$`)
 	clockTime     = regexp.MustCompile(`^([01]?\d|2[0-3]):([0-5]\d)(:[0-5]\d)?$`)
 )
 
 var numerals = map[string]string{
 	"zero": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7",
-	"eight": "8", "nine": "9", "ten": "10", "eleven": "11", "twelve": "12", "twenty": "20", "hundred": "100", "thousand": "1000",
+	"eight": "8", "nine": "9", "ten": "10", "eleven": "11", "twelve": "12", "twenty": "20", "hundred": "100", "thousand": "1000", "million": "1000000",
 }
+
+var multipliers = map[string]float64{"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9}
 
 const day = "2006-01-02"
 
@@ -51,6 +53,11 @@ func readLiteral(ws []word) literal {
 		return literal{clock: fmt.Sprintf("%02d:%s%s", hour, m[2], seconds), words: 1}
 	}
 	text := first
+	if n, ok := strings.CutSuffix(first, "k"); ok && plainNumber.MatchString(n) {
+		if f, err := strconv.ParseFloat(n, 64); err == nil {
+			return literal{text: strconv.FormatFloat(f*1000, 'f', -1, 64), number: true, words: 1}
+		}
+	}
 	if n, ok := numerals[first]; ok {
 		text = n
 	} else if groupedNumber.MatchString(first) {
@@ -59,11 +66,15 @@ func readLiteral(ws []word) literal {
 	if !plainNumber.MatchString(text) {
 		return literal{}
 	}
-	whole := strings.TrimLeft(text, "0")
-	if whole == "" || whole[0] == '.' {
-		whole = "0" + whole
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return literal{}
 	}
-	l := literal{text: whole, number: true, words: 1}
+	l := literal{text: strconv.FormatFloat(f, 'f', -1, 64), number: true, words: 1}
+	if len(ws) > 1 && multipliers[ws[1].fold] != 0 && numerals[first] != "1000000" {
+		l.text, l.words = strconv.FormatFloat(f*multipliers[ws[1].fold], 'f', -1, 64), 2
+		return l
+	}
 	if len(text) == 4 && (text[0] == '1' || text[0] == '2') {
 		l.year, l.first, l.last = true, text+"-01-01", text+"-12-31"
 	}

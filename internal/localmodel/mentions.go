@@ -18,6 +18,10 @@ func (r *reading) readColumns() {
 		r.mentions = append(r.mentions, *m)
 		r.take(m.from, m.to)
 		i = m.to
+		// The ISO code, the price value.
+		if i < len(r.words) && slices.Contains([]string{"code", "number", "value", "values", "column", "field"}, r.words[i].fold) && r.columnAt(i) == nil && r.free(i, i+1) {
+			r.use[i] = read
+		}
 	}
 }
 
@@ -48,13 +52,18 @@ func (r *reading) columnAt(i int) *mention {
 	if k := r.only(func(c *column) bool { return c.is(w.stem) }); k >= 0 {
 		return &mention{column: k, from: i, to: i + 1}
 	}
-	if k := r.only(func(c *column) bool { return c.isAny(kin(w.stem)) }); k >= 0 {
+	same := kin(w.stem)
+	if k := r.only(func(c *column) bool { return c.isAny(same) }); k >= 0 {
 		return &mention{column: k, from: i, to: i + 1, weak: true}
 	}
-	if k := r.only(func(c *column) bool {
-		return slices.ContainsFunc(c.words, func(n word) bool { return doer(n.stem, w.stem) })
-	}); k >= 0 {
+	made := func(c *column) bool {
+		return slices.ContainsFunc(c.words, func(n word) bool { return related(n.stem, w.stem) })
+	}
+	if k := r.only(made); k >= 0 {
 		return &mention{column: k, from: i, to: i + 1, weak: true}
+	}
+	if w.stem == "nam" {
+		return &mention{column: r.t.label, from: i, to: i + 1, weak: true}
 	}
 	return nil
 }
@@ -64,10 +73,20 @@ func meaning(name []word) []word {
 	return slices.DeleteFunc(slices.Clone(name), func(w word) bool { return fillers[w.fold] || len(w.fold) == 1 })
 }
 
-// doer reports whether a noun is who does what a verb says: publisher, publish.
-func doer(noun, verb string) bool {
-	rest, ok := strings.CutPrefix(noun, verb)
-	return ok && len(verb) >= 3 && (rest == "er" || rest == "or" || rest == "r")
+// related reports whether one word is made from the other: publisher from
+// publish, insurance from insure.
+func related(a, b string) bool {
+	if len(a) < len(b) {
+		a, b = b, a
+	}
+	if n := common(a, b); n >= 6 && len(a)-n <= 3 && len(b)-n <= 3 {
+		return true
+	}
+	rest, ok := strings.CutPrefix(a, b)
+	if !ok || len(b) < 3 {
+		return false
+	}
+	return rest == "er" || rest == "or" || len(b) >= 5 && slices.Contains([]string{"r", "ur", "li", "eli", "anc", "enc", "ation", "ion", "ment", "al", "ity"}, rest)
 }
 
 // only gives the column for which f holds, or -1 when there is none or more
@@ -118,14 +137,23 @@ func (r *reading) readQuestionWords() {
 		if r.use[i] == read || r.words[i].quoted > 0 {
 			continue
 		}
+		if n, ok := r.says(i, "what time"); ok {
+			clock := func(c *column) bool { return c.kind == deja.TypeTime }
+			r.ask(i, n, clock, func() (int, bool) { return r.only(clock), true })
+			continue
+		}
 		switch w := r.words[i].fold; w {
 		case "when":
-			r.ask(i, 1, (*column).tellsTime, func() (int, bool) { return r.t.find(happening, (*column).tellsTime) })
+			r.dropVerbs()
+			r.ask(i, 1, (*column).tellsTime, func() (int, bool) { return r.t.find([]string{temporal}, (*column).tellsTime) })
 		case "where", "where's":
 			r.ask(i, 1, func(c *column) bool { return c.text() && c.isAny(placeWords) }, func() (int, bool) { return r.t.find(placeWords, (*column).text) })
 		case "who", "whose", "whom", "who's":
-			person := func(c *column) bool { return c.text() && c.isAny(personWords) }
-			r.ask(i, 1, person, func() (int, bool) { return r.t.find(personWords, (*column).text) })
+			if r.t.columns[r.t.label].isAny(personWords) {
+				r.use[i] = read // rows are persons
+				continue
+			}
+			r.ask(i, 1, (*column).text, func() (int, bool) { return r.t.find(personWords, (*column).text) })
 		case "how":
 			r.readHow(i)
 		}
@@ -144,14 +172,17 @@ func (r *reading) readHow(i int) {
 		return
 	}
 	if adj, ok := adjectives[next]; ok {
-		hints := slices.Concat(adj.more, adj.less)
 		fits := func(c *column) bool {
-			return c.ordered() && (c.isAny(hints) || c.saysWhen() && slices.Contains(hints, temporal))
+			return c.ordered() && slices.ContainsFunc(adj, func(h hint) bool { return c.hintedBy(h.stem) })
 		}
-		r.ask(i, 2, fits, func() (int, bool) { return r.t.find(hints, (*column).ordered) })
+		r.ask(i, 2, fits, func() (int, bool) {
+			k, _, clear := r.t.hinted(adj)
+			return k, clear
+		})
 		return
 	}
-	r.fail("I do not know how to answer “how " + next + "”.")
+	r.take(i, i+1)
+	r.fail("I do not know how to answer a question with “how " + next + "”.")
 }
 
 // ask adds the column that a question word asks for, unless a column that
@@ -165,7 +196,7 @@ func (r *reading) ask(i, words int, fits func(*column) bool, find func() (int, b
 	}
 	k, _ := find()
 	if k < 0 {
-		r.vague = true
+		r.missing = "I see no column in " + plainName(r.t.name) + " that says “" + strings.ToLower(r.said(i, i+words)) + "”."
 		return
 	}
 	r.mentions = append(r.mentions, mention{column: k, from: i, to: i + words, weak: true})

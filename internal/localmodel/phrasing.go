@@ -2,7 +2,10 @@ package localmodel
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/dejahq/deja"
 )
 
 // thereAre says how many there are of something.
@@ -16,76 +19,14 @@ func thereAre(n int64, of string) string {
 	return fmt.Sprintf("there are %d %s", n, of)
 }
 
-// conditionText says what the rows have in common: " with genre Poetry and
-// price below 10".
-func (r *reading) conditionText() string {
-	var parts []string
-	for i := 0; i < len(r.conditions); i++ {
-		c := r.conditions[i]
-		if next := i + 1; next < len(r.conditions) && isRange(c, r.conditions[next]) {
-			k := &r.t.columns[c.column]
-			parts = append(parts, fmt.Sprintf("%s from %s to %s", k.plain(), k.say(c.value), k.say(r.conditions[next].value)))
-			i = next
-			continue
-		}
-		parts = append(parts, r.condition(c))
-	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return " with " + enumerate(parts, "and")
-}
-
-func isRange(low, high condition) bool {
-	return low.column == high.column && low.op == "$gte" && high.op == "$lte" && low.from == high.from
-}
-
-func (r *reading) condition(c condition) string {
-	k := &r.t.columns[c.column]
-	name := k.plain()
-	switch {
-	case c.part != "":
-		return fmt.Sprintf("“%s” in the %s", c.part, name)
-	case len(c.values) > 0:
-		return name + " " + enumerate(c.values, "or")
-	case c.value == true:
-		return name + " marked yes"
-	case c.value == false:
-		return name + " marked no"
-	}
-	v := k.say(c.value)
-	switch c.op {
-	case "$gt":
-		return name + k.either(" after ", " above ") + v
-	case "$lt":
-		return name + k.either(" before ", " below ") + v
-	case "$gte":
-		return name + k.either(" from ", " of at least ") + v + k.either(" on", "")
-	case "$lte":
-		return name + k.either(" until ", " of at most ") + v
-	}
-	return name + " " + v
-}
-
-// either gives the first text for columns of points in time, the second for
-// others.
-func (c *column) either(time, other string) string {
-	if c.counts() || c.identifies() {
-		return other
-	}
-	return time
-}
-
-// amongText says of which rows a figure is, where they are not all.
-func (r *reading) amongText() string {
-	if len(r.conditions) == 0 {
-		return ""
-	}
-	return " among the " + r.noun(2) + r.conditionText()
-}
-
-// label says the name of a row.
+// label says the name of a row; where the question names the row by a number,
+// so does this.
 func (r *reading) label(res result, row int) string {
+	for _, c := range r.conditions {
+		if k := &r.t.columns[c.column]; c.op == "$eq" && k.identifies() {
+			return r.noun(1) + " " + k.say(c.value)
+		}
+	}
 	c := &r.t.columns[r.t.label]
 	text := c.say(res.at(row, c.name))
 	if !c.text() {
@@ -111,8 +52,12 @@ func (r *reading) details(res result, row int, ks []int) string {
 func (r *reading) sayRow(res result, selects []int) string {
 	name := r.label(res, 0)
 	if len(selects) == 0 {
-		if all := r.details(res, 0, r.known(res)); all != "" {
+		all := r.details(res, 0, r.known(res))
+		if r.namesRow() {
 			return upper(name + ": " + all + ".")
+		}
+		if all != "" {
+			name += " (" + all + ")"
 		}
 		return upper(thereAre(1, r.noun(1)+r.conditionText()) + ": " + name + ".")
 	}
@@ -124,29 +69,44 @@ func (r *reading) sayRow(res result, selects []int) string {
 	switch {
 	case v == nil:
 		return fmt.Sprintf("The %s of %s is not recorded.", c.plain(), name)
-	case v == true:
-		return fmt.Sprintf("Yes: %s is marked yes under %s.", name, c.plain())
-	case v == false:
-		return fmt.Sprintf("No: %s is marked no under %s.", name, c.plain())
-	case c.verb():
-		return upper(fmt.Sprintf("%s %s %s.", name, c.plain(), c.moment(v)))
-	case r.counting:
-		return fmt.Sprintf("%s: %s %s.", upper(name), c.say(v), c.plain())
+	case r.isYes(c, v):
+		return fmt.Sprintf("Yes: %s is marked “%s”.", name, c.plain())
+	case r.isNo(c, v):
+		return fmt.Sprintf("No: %s is not marked “%s”.", name, c.plain())
+	case c.happens():
+		return upper(fmt.Sprintf("%s %s at %s.", name, c.plain(), c.say(v)))
+	case c.asVerb() != c.plain():
+		return upper(fmt.Sprintf("%s: %s %s.", name, c.plain(), c.say(v)))
+	case c.counts() && c.isPlural():
+		return upper(fmt.Sprintf("%s: %s %s.", name, c.say(v), c.plain()))
 	}
 	return fmt.Sprintf("The %s of %s is %s.", c.plain(), name, c.say(v))
 }
 
-// verb reports whether the column's name says what happens: opens, closes,
-// opened on.
-func (c *column) verb() bool {
-	if c.counts() || len(c.words) == 0 {
+// isPlural reports whether the column's name is of many things: minutes.
+func (c *column) isPlural() bool {
+	if len(c.words) == 0 {
 		return false
 	}
-	first := c.words[0].fold
-	return c.ordered() && (first == "opens" || first == "closes" || first == "starts" || first == "ends" || first == "begins" || first == "arrives" || first == "departs")
+	last := c.words[len(c.words)-1].fold
+	return strings.HasSuffix(last, "s") && !hasAny(last, "ss", "us", "is")
 }
 
-func (c *column) moment(v any) string { return "at " + c.say(v) }
+func (r *reading) isYes(c *column, v any) bool {
+	yes, _, ok := c.flag()
+	return ok && v == yes
+}
+
+func (r *reading) isNo(c *column, v any) bool {
+	_, no, ok := c.flag()
+	return ok && v == no
+}
+
+// happens reports whether the column's name says what happens at its times:
+// opens, closes.
+func (c *column) happens() bool {
+	return c.kind == deja.TypeTime && len(c.words) == 1 && strings.HasSuffix(c.words[0].fold, "s")
+}
 
 // known gives all columns of which the row has a value.
 func (r *reading) known(res result) []int {
@@ -163,7 +123,11 @@ func (r *reading) known(res result) []int {
 func (r *reading) sayRows(res result, selects []int) string {
 	var b strings.Builder
 	n := int64(len(res.Rows))
-	b.WriteString(upper(thereAre(res.Total, r.noun(res.Total)+r.conditionText())))
+	if onlyNames := !slices.ContainsFunc(r.conditions, func(c condition) bool { return c.column != r.t.label || c.op != "$in" || c.part != "" }); onlyNames && len(r.conditions) > 0 {
+		fmt.Fprintf(&b, "I found %d %s", res.Total, r.noun(res.Total))
+	} else {
+		b.WriteString(upper(thereAre(res.Total, r.noun(res.Total)+r.conditionText())))
+	}
 	switch {
 	case n < res.Total && n == 1:
 		b.WriteString("; this is the first:")
@@ -216,7 +180,11 @@ func (r *reading) sayFigure(res result) string {
 	if n == 0 || v == nil {
 		return fmt.Sprintf("There is no %s %s: %s.", figureNames[r.aggregate], c.plain(), thereAre(0, r.noun(2)+r.conditionText()))
 	}
-	return fmt.Sprintf("The %s %s of %s is %s.", figureNames[r.aggregate], c.plain(), of, c.sayFigure(v, r.aggregate))
+	is := "is"
+	if c.isPlural() {
+		is = "are"
+	}
+	return fmt.Sprintf("The %s %s of %s %s %s.", figureNames[r.aggregate], c.plain(), of, is, c.sayFigure(v, r.aggregate))
 }
 
 func (r *reading) sayGroups(function string, column int, res result) string {
@@ -265,7 +233,7 @@ func (r *reading) sayExtremeGroup(res result) string {
 		}
 		what = most + figureNames[r.aggregate] + " " + r.t.columns[r.figure].plain()
 	}
-	return r.sayFirst(res, g.plain(), "the "+what+r.conditionText(), "figure",
+	return r.sayFirst(res, g.plain(), "the "+what, "figure",
 		func(i int) string { return g.say(res.at(i, g.name)) },
 		func(i int) string { return r.sayGroupFigure(res.at(i, "figure")) })
 }
@@ -279,7 +247,14 @@ func (r *reading) sayExtremes(res result, selects []int) string {
 	if !r.extreme.desc {
 		most = c.either("earliest", "lowest")
 	}
-	return r.sayFirst(res, r.noun(1)+r.conditionText(), "the "+most+" "+c.plain(), c.name,
+	name := c.plain()
+	if c.counts() && c.isPlural() {
+		most = map[bool]string{true: "most", false: "fewest"}[r.extreme.desc]
+	}
+	if c.asVerb() != name {
+		name = "“" + name + "”"
+	}
+	return r.sayFirst(res, r.noun(1), "the "+most+" "+name, c.name,
 		func(i int) string { return r.label(res, i) },
 		func(i int) string { return r.details(res, i, append([]int{r.extreme.column}, selects...)) })
 }
@@ -292,23 +267,29 @@ func (r *reading) sayFirst(res result, noun, by, column string, name, detail fun
 	for equal < len(res.Rows) && fmt.Sprint(res.at(equal, column)) == first {
 		equal++
 	}
+	of, with := "", ""
+	if len(r.conditions) > 0 {
+		of = "Of the " + r.noun(2) + r.conditionText() + ", "
+	}
 	n := r.wanted()
 	if n == 1 {
 		switch {
 		case equal == 1:
-			return fmt.Sprintf("The %s with %s is %s (%s).", noun, by, name(0), detail(0))
+			with = fmt.Sprintf("the %s with %s is %s (%s).", noun, by, name(0), detail(0))
 		case equal > ties && int64(equal) < res.Total:
-			return fmt.Sprintf("More than %d share %s (%s); the first is %s.", ties, by, detail(0), name(0))
+			with = fmt.Sprintf("more than %d share %s (%s); the first is %s.", ties, by, detail(0), name(0))
+		default:
+			names := make([]string, equal)
+			for i := range names {
+				names[i] = name(i)
+			}
+			with = fmt.Sprintf("%d share %s (%s): %s.", equal, by, detail(0), enumerate(names, "and"))
 		}
-		names := make([]string, equal)
-		for i := range names {
-			names[i] = name(i)
-		}
-		return fmt.Sprintf("%d share %s (%s): %s.", equal, by, detail(0), enumerate(names, "and"))
+		return upper(of + with)
 	}
 	n = min(n, len(res.Rows))
 	var b strings.Builder
-	fmt.Fprintf(&b, "The first %d by %s:", n, strings.TrimPrefix(by, "the "))
+	b.WriteString(upper(fmt.Sprintf("%sthese %d have %s:", of, n, by)))
 	for i := range n {
 		fmt.Fprintf(&b, "\n%d. %s: %s", i+1, name(i), detail(i))
 	}

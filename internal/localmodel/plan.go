@@ -67,6 +67,12 @@ func (s *session) count(r *reading, selects []int) string {
 		return s.groups(r, "count", -1)
 	}
 	counted := r.mentionAt(r.skipFillers(r.countedAt))
+	if counted == nil && !r.named && r.namesRow() {
+		// How many claw hammers: not how many rows say so.
+		if k, _ := r.t.find(stock, (*column).counts); k >= 0 {
+			return s.amount(r, k)
+		}
+	}
 	if counted != nil && len(selects) <= 1 {
 		if r.t.columns[counted.column].counts() {
 			return s.amount(r, counted.column)
@@ -75,11 +81,11 @@ func (s *session) count(r *reading, selects []int) string {
 			return s.countDifferent(r, counted.column)
 		}
 	}
-	if r.distinct && counted == nil {
-		return s.countDifferent(r, r.t.label)
-	}
 	if len(selects) > 0 {
 		return s.refuse("I cannot tell what to do with “" + r.t.columns[selects[0]].plain() + "” in a count.")
+	}
+	if r.distinct && !r.t.unique(r.t.label) {
+		return s.countDifferent(r, r.t.label)
 	}
 	if !r.named && counted == nil && len(r.conditions) == 0 {
 		return s.refuse("I cannot tell what to count.")
@@ -259,6 +265,9 @@ func (r *reading) rowQuery(selects []int) query {
 	if r.limit > 0 {
 		q.Limit = r.limit
 	}
+	if r.sort != nil {
+		q.Sort = []order{*r.sort}
+	}
 	if len(selects) > 0 || !r.namesRow() {
 		q.Columns = r.columns(append(slices.Clone(selects), r.compared()...))
 	}
@@ -268,7 +277,10 @@ func (r *reading) rowQuery(selects []int) query {
 // namesRow reports whether the question says which row it means.
 func (r *reading) namesRow() bool {
 	return slices.ContainsFunc(r.conditions, func(c condition) bool {
-		return c.column == r.t.label && len(c.values) == 1 || c.op == "$eq" && r.t.columns[c.column].identifies()
+		if len(c.values) == 1 && c.op == "$in" {
+			return c.column == r.t.label || r.t.unique(c.column) && r.t.columns[c.column].distinct > 0
+		}
+		return c.op == "$eq" && r.t.columns[c.column].identifies()
 	})
 }
 
@@ -276,7 +288,7 @@ func (r *reading) namesRow() bool {
 func (r *reading) compared() []int {
 	var out []int
 	for _, c := range r.conditions {
-		if r.t.columns[c.column].ordered() && !slices.Contains(out, c.column) {
+		if r.t.columns[c.column].ordered() && c.op != "$eq" && !slices.Contains(out, c.column) {
 			out = append(out, c.column)
 		}
 	}

@@ -52,6 +52,10 @@ func (r *reading) where(more ...condition) any {
 		switch {
 		case c.op == "$contains":
 			all = append(all, filter{name: {"$contains": c.part}})
+		case c.none:
+			all = append(all, filter{name: {"$in": []any{0, nil}}})
+		case c.op == "$nin":
+			all = append(all, filter{name: {c.op: c.values}})
 		case len(c.values) == 1:
 			all = append(all, filter{name: {"$eq": c.values[0]}})
 		case len(c.values) > 1:

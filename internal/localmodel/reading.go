@@ -3,8 +3,6 @@ package localmodel
 import (
 	"slices"
 	"strings"
-
-	"github.com/dejahq/deja"
 )
 
 // reading is what one table makes of a question: which words are understood,
@@ -27,12 +25,13 @@ type reading struct {
 	extreme    *extreme
 	group      int // the column to group by, or -1
 	limit      int // rows that were asked for, 0 when it was not said
+	sort       *order
 	mentions   []mention
 	conditions []condition
 	phrases    []phrase // what is still to be understood
 
 	problem string // why this table cannot give the answer
-	vague   bool   // a column was only guessed by what it may hold
+	missing string // what it has no column for
 }
 
 // use says what a word was read as.
@@ -64,11 +63,12 @@ type extreme struct {
 type phrase struct{ from, to int }
 
 // understand reads a question against a table.
-func understand(t *table, text string, words []word) *reading {
+// alone says that there is no other table.
+func understand(t *table, text string, words []word, alone bool) *reading {
 	r := &reading{t: t, text: text, words: words, use: make([]use, len(words)), group: -1, figure: -1}
 	r.readOpening()
 	r.readKnownValues()
-	r.readTableName()
+	r.readTableName(alone)
 	r.readColumns()
 	r.readCounting()
 	r.readExtremes()
@@ -97,7 +97,7 @@ func (r *reading) free(from, to int) bool {
 func (r *reading) says(i int, text string) (words int, ok bool) {
 	n := 0
 	for want := range strings.FieldsSeq(text) {
-		if i+n >= len(r.words) || r.words[i+n].fold != want || r.use[i+n] == read || r.words[i+n].quoted > 0 {
+		if i < 0 || i+n >= len(r.words) || r.words[i+n].fold != want || r.use[i+n] == read || r.words[i+n].quoted > 0 {
 			return 0, false
 		}
 		n++
@@ -122,7 +122,29 @@ func (r *reading) fail(problem string) {
 
 // isFiller reports whether the word at i carries no meaning of its own.
 func (r *reading) isFiller(i int) bool {
-	return r.words[i].quoted == 0 && fillers[r.words[i].fold]
+	return r.words[i].quoted == 0 && fillers[r.words[i].fold] && !r.shouts(i) && !r.capital(i)
+}
+
+// capital reports whether a small word has a capital in the middle of a
+// sentence, as in the film It: it may be a name, or the beginning of one.
+func (r *reading) capital(i int) bool {
+	w := r.words[i]
+	if i == 0 || w.broken || w.text == w.fold || w.fold == "i" || strings.HasPrefix(w.fold, "i'") || r.titled() {
+		return false
+	}
+	return w.text[0] >= 'A' && w.text[0] <= 'Z'
+}
+
+// titled reports whether the question is written Like This Throughout.
+func (r *reading) titled() bool {
+	return !slices.ContainsFunc(r.words, func(w word) bool { return w.text == w.fold && letters(w.fold) })
+}
+
+// shouts reports whether a word is all capitals where others are not: US and
+// IT are names, us and it are not.
+func (r *reading) shouts(i int) bool {
+	w := r.words[i]
+	return len(w.text) > 1 && w.text == strings.ToUpper(w.text) && w.text != w.fold && strings.ToUpper(r.text) != r.text
 }
 
 // skipFillers gives the first position from i on that is not a filler.
@@ -136,14 +158,17 @@ func (r *reading) skipFillers(i int) int {
 // readOpening finds out whether the question is one for yes or no.
 func (r *reading) readOpening() {
 	for i := range r.words {
-		if n, ok := r.saysAny(i, "is there", "are there", "do you have", "have you", "do we have"); ok {
-			r.existing = i == 0
-			_ = n
+		if _, ok := r.saysAny(i, "is there", "are there", "do you have", "have you", "do we have"); ok && i == 0 {
+			r.existing = true
+		}
+		// Polite words that would mean something elsewhere.
+		if n, ok := r.saysAny(i, "would like", "i'd like", "more about", "more on", "more information", "more details", "how about", "what about"); ok {
+			r.take(i, i+n)
 		}
 	}
 	if len(r.words) > 0 {
 		switch r.words[0].fold {
-		case "is", "are", "was", "were", "does", "do", "did", "has", "have", "can":
+		case "is", "are", "was", "were", "does", "do", "did", "has", "have":
 			r.asking = true
 		}
 	}
@@ -152,7 +177,7 @@ func (r *reading) readOpening() {
 // readTableName finds the table's name, or enough of it: the last word of it
 // is what its rows are called. Where there is one row for each, "entries" and
 // the like mean the same.
-func (r *reading) readTableName() {
+func (r *reading) readTableName(alone bool) {
 	names := r.t.words
 	if len(names) == 0 {
 		return
@@ -168,8 +193,13 @@ func (r *reading) readTableName() {
 				break
 			}
 		}
+		if r.use[i] != read && slices.Contains(kin(names[len(names)-1].stem), r.words[i].stem) && r.columnAt(i) == nil {
+			r.take(i, i+1)
+			r.named = true
+		}
 		if r.use[i] != read && slices.Contains([]string{"row", "record", "entri"}, r.words[i].stem) {
 			r.use[i] = read
+			r.named = r.named || alone
 		}
 	}
 	// Other words of the name are understood, but name nothing by themselves.
@@ -200,7 +230,15 @@ func (r *reading) matches(i int, name []word) bool {
 func (r *reading) readFlags() {
 	for i := range r.mentions {
 		m := &r.mentions[i]
-		if m.used || r.t.columns[m.column].kind != deja.TypeBoolean {
+		yes, no, ok := r.t.columns[m.column].flag()
+		if !ok {
+			ok = m.weak && m.to == m.from+1 && slices.Contains([]string{"stock", "available"}, r.words[m.from].fold) && r.t.columns[m.column].counts()
+			if !ok || !r.named && !r.names(r.t.label) {
+				continue
+			}
+			yes, no = nil, number("0")
+		}
+		if m.used {
 			continue
 		}
 		not := -1
@@ -220,8 +258,19 @@ func (r *reading) readFlags() {
 			r.use[not] = read
 		}
 		m.used = true
-		r.conditions = append(r.conditions, condition{column: m.column, op: "$eq", value: not < 0, known: true})
+		c := condition{column: m.column, op: "$eq", value: yes, known: true, from: m.from, to: m.to, flag: true, no: not >= 0}
+		if not >= 0 {
+			c.value = no
+		} else if yes == nil {
+			c.op, c.value = "$gt", no
+		}
+		r.conditions = append(r.conditions, c)
 	}
+}
+
+// names reports whether the question names a column.
+func (r *reading) names(column int) bool {
+	return slices.ContainsFunc(r.mentions, func(m mention) bool { return m.column == column })
 }
 
 // readRest calls what is left either without meaning or not understood.
@@ -239,8 +288,6 @@ func (r *reading) readRest() {
 			r.readNegation(i)
 		case w.fold == "and" || w.fold == "or":
 			r.use[i] = filler
-		case unsupported[w.fold]:
-			r.fail("I do not know how to take “" + w.text + "” into account.")
 		}
 	}
 	for i := 0; i < len(r.words); i++ {
@@ -256,16 +303,22 @@ func (r *reading) readRest() {
 	}
 }
 
-// readNegation understands "without electric bikes" and "no electric bikes"
-// as none of them; other negations are beyond this model.
+// readNegation understands "no electric bikes" as none of them, and "not
+// novels" as other values; other negations are beyond this model.
 func (r *reading) readNegation(i int) {
 	for k := range r.mentions {
 		m := &r.mentions[k]
 		if m.from == r.skipFillers(i+1) && !m.used && r.t.columns[m.column].counts() && slices.Contains([]string{"no", "without"}, r.words[i].fold) {
 			r.use[i], m.used = read, true
-			r.conditions = append(r.conditions, condition{column: m.column, op: "$eq", value: number("0"), known: true})
+			r.conditions = append(r.conditions, condition{column: m.column, op: "$in", none: true, known: true})
 			return
 		}
 	}
-	r.fail("I do not understand “" + r.words[i].text + "” in a question.")
+	for k := range r.conditions {
+		if c := &r.conditions[k]; c.op == "$in" && c.from == r.skipFillers(i+1) {
+			r.use[i] = read
+			c.op = "$nin"
+			return
+		}
+	}
 }

@@ -61,6 +61,9 @@ func (c *column) sayFigure(v any, function string) string {
 		if rounded, _ := strconv.ParseFloat(text, 64); rounded != f {
 			return "about " + text
 		}
+		if !c.isMoney() {
+			text = strings.TrimSuffix(text, ".00")
+		}
 		return text
 	}
 	return c.sayNumber(strconv.FormatFloat(math.Round(f*1e6)/1e6, 'f', -1, 64))

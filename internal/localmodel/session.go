@@ -20,6 +20,7 @@ type session struct {
 	tables   []table
 	results  map[string]result // by the arguments of the call
 	pending  []query
+	searched []*reading // of the tables whose rows were searched
 }
 
 // newSession takes from a request what this model understands of it.

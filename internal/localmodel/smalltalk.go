@@ -129,21 +129,28 @@ func (s *session) refuse(why string) string {
 
 // notFound says which words are neither understood nor found.
 func (s *session) notFound(r *reading) string {
+	if r.unknown() > maxUnknown {
+		return s.refuse("I do not understand this question.")
+	}
 	var said []string
+	names := false // it looks like something that has a name
 	for _, group := range r.groups() {
-		said = append(said, "“"+r.said(group[0].from, group[len(group)-1].to)+"”")
-	}
-	var searched []string
-	for k := range r.t.columns {
-		if r.t.columns[k].text() && len(searched) < maxProbed {
-			searched = append(searched, r.t.columns[k].plain())
+		from, to := group[0].from, group[len(group)-1].to
+		if r.cannotBeValue(from, to) {
+			return s.refuse("I do not know how to take “" + r.said(from, to) + "” into account.")
 		}
+		said = append(said, "“"+r.said(from, to)+"”")
+		w := r.words[from]
+		names = names || w.quoted > 0 || from > 0 && w.text != w.fold
 	}
-	where := "in the table " + plainName(r.t.name)
-	if len(searched) > 0 {
-		where += " (I looked under " + enumerate(searched, "and") + ")"
+	var tables []string
+	for _, other := range s.searched {
+		tables = append(tables, plainName(other.t.name))
 	}
-	return s.refuse("I found no " + enumerate(said, "or") + " " + where + ".")
+	if !names {
+		return s.refuse("I do not understand " + enumerate(said, "and") + ": I know no such table or column, and nothing like it is in " + enumerate(tables, "or") + ".")
+	}
+	return s.refuse("I found no " + enumerate(said, "or") + " in " + enumerate(tables, "or") + ".")
 }
 
 // suggestions are questions that can be answered.

@@ -105,6 +105,9 @@ func (c *column) readDetail(detail string) {
 	c.complete = c.complete && int64(len(c.values)) == c.distinct
 }
 
+// naming are headers of columns that name rows.
+var naming = stemsOf("name title product item")
+
 // findLabel chooses the column that names a row: one that is called name or
 // title, or like the table; else the first text column whose values all
 // differ; else the first text column.
@@ -113,6 +116,9 @@ func (t *table) findLabel() int {
 	for i := range t.columns {
 		c := &t.columns[i]
 		score := 0
+		if c.identifies() {
+			score -= 3
+		}
 		if c.text() {
 			score += 2
 			if unlike := c.distinct == 0 || c.distinct >= t.rows; unlike {
@@ -127,7 +133,7 @@ func (t *table) findLabel() int {
 			switch {
 			case len(t.words) > 0 && w.stem == t.words[len(t.words)-1].stem:
 				score += 5
-			case w.stem == "nam" || w.stem == "titl":
+			case slices.Contains(naming, w.stem):
 				score += 5
 			}
 		}
@@ -139,15 +145,40 @@ func (t *table) findLabel() int {
 }
 
 // noun gives the table's name for a sentence, as one or as many.
-func (t *table) noun(n int64) string { return countable(plainName(t.name), n) }
+func (t *table) noun(n int64) string {
+	if named := t.rowName(); named != "" {
+		return countable(named, n)
+	}
+	return countable(plainName(t.name), n)
+}
 
 // noun does the same in the words of the question: practice_treatments are
-// treatments to people.
+// treatments to people, and the rows of an inventory are products.
 func (r *reading) noun(n int64) string {
+	if named := r.t.rowName(); named != "" {
+		return countable(named, n)
+	}
 	if len(r.t.words) == 0 {
 		return r.t.noun(n)
 	}
 	return countable(strings.Join(folds(r.t.words[r.nounFrom:]), " "), n)
+}
+
+// rowName gives what rows are called by the column that names them, for tables
+// that are not called by what is in them: menu, inventory. It is "" for others.
+func (t *table) rowName() string {
+	if len(t.words) == 0 || t.label < 0 {
+		return ""
+	}
+	head := t.words[len(t.words)-1].fold
+	label := t.columns[t.label].words
+	if plural(head) == head || len(label) == 0 || !t.columns[t.label].text() {
+		return ""
+	}
+	if last := label[len(label)-1].stem; last == "nam" || last == "titl" || t.columns[t.label].identifies() {
+		return ""
+	}
+	return t.columns[t.label].plain()
 }
 
 func countable(name string, n int64) string {
@@ -161,12 +192,11 @@ func countable(name string, n int64) string {
 
 // find gives the only column that one of the stems is about, the first stems
 // being better; -1 when there is none, and false when there are several.
-func (t *table) find(hints []string, fits func(*column) bool) (int, bool) {
-	for _, hint := range hints {
+func (t *table) find(stems []string, fits func(*column) bool) (int, bool) {
+	for _, s := range stems {
 		found := -1
 		for i := range t.columns {
-			c := &t.columns[i]
-			if !fits(c) || !(c.is(hint) || hint == temporal && c.saysWhen()) {
+			if c := &t.columns[i]; !fits(c) || !c.hintedBy(s) {
 				continue
 			}
 			if found >= 0 {
@@ -179,6 +209,28 @@ func (t *table) find(hints []string, fits func(*column) bool) (int, bool) {
 		}
 	}
 	return -1, true
+}
+
+// hintedBy reports whether the column is one that a hint means.
+func (c *column) hintedBy(stem string) bool {
+	switch stem {
+	case temporal:
+		return c.saysWhen()
+	case origin:
+		return c.saysWhen() && !c.isAny(serving)
+	}
+	return c.is(stem)
+}
+
+// hinted gives the column of an adjective and its hint; -1 when there is none,
+// and false when there are several.
+func (t *table) hinted(a adjective) (k int, h hint, clear bool) {
+	for _, h := range a {
+		if k, clear := t.find([]string{h.stem}, (*column).ordered); k >= 0 || !clear {
+			return k, h, clear
+		}
+	}
+	return -1, hint{}, true
 }
 
 // saysWhen reports whether the column is a point in time, not a time of day.
@@ -207,4 +259,24 @@ func (c *column) identifies() bool {
 		return true
 	}
 	return false
+}
+
+// flag reports whether the column says yes or no, and which values it has for
+// them.
+func (c *column) flag() (yes, no any, ok bool) {
+	if c.kind == deja.TypeBoolean {
+		return true, false, true
+	}
+	if !c.text() || !c.complete || len(c.values) != 2 {
+		return nil, nil, false
+	}
+	for _, v := range c.values {
+		switch strings.ToLower(v) {
+		case "yes", "y", "true":
+			yes = v
+		case "no", "n", "false":
+			no = v
+		}
+	}
+	return yes, no, yes != nil && no != nil
 }

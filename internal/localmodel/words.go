@@ -31,8 +31,8 @@ func split(text string) []word {
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRuneInString(text[i:])
 		switch {
-		case wordRune(r):
-			end := wordEnd(text, i)
+		case wordRune(r), r == '-' && negative(text, i):
+			end := wordEnd(text, i+size)
 			words = append(words, newWord(text, i, end, quoted, broken))
 			broken = false
 			i = end
@@ -52,6 +52,11 @@ func split(text string) []word {
 		i += size
 	}
 	return words
+}
+
+// negative reports whether the hyphen at i is a number's sign.
+func negative(text string, i int) bool {
+	return (i == 0 || strings.ContainsRune(" \t\n(<>=", rune(text[i-1]))) && i+1 < len(text) && text[i+1] >= '0' && text[i+1] <= '9'
 }
 
 func wordRune(r rune) bool {
@@ -98,13 +103,11 @@ func stem(w string) string {
 	if to, ok := irregular[w]; ok {
 		w = to
 	}
-	if len(w) <= 3 || !letters(w) {
-		if len(w) == 3 && strings.HasSuffix(w, "s") && !hasAny(w, "ss", "us", "is", "as") {
-			return w[:2]
-		}
+	if !letters(w) {
 		return w
 	}
 	switch {
+	case len(w) < 4:
 	case strings.HasSuffix(w, "ies") && len(w) > 4:
 		w = w[:len(w)-3] + "y"
 	case hasAny(w, "sses", "xes", "zes", "ches", "shes", "oes"):
@@ -113,7 +116,8 @@ func stem(w string) string {
 		w = w[:len(w)-1]
 	}
 	for _, suffix := range []string{"ing", "ed"} {
-		if root, ok := strings.CutSuffix(w, suffix); ok && len(root) >= 3 && strings.ContainsAny(root, "aeiouy") {
+		root, ok := strings.CutSuffix(w, suffix)
+		if ok && len(root) >= 3 && strings.ContainsAny(root, "aeiouy") {
 			w = root
 			if n := len(w); w[n-1] == w[n-2] && !strings.ContainsRune("lsz", rune(w[n-1])) {
 				w = w[:n-1] // planned, plan
@@ -163,7 +167,15 @@ func nameWords(name string) []word {
 
 // plainName writes such a name the way people do: electric bikes.
 func plainName(name string) string {
-	return strings.Join(strings.Fields(strings.ReplaceAll(name, "_", " ")), " ")
+	words := strings.Fields(strings.ReplaceAll(name, "_", " "))
+	for i, w := range words {
+		w = strings.TrimSuffix(w, ".") // Dept.
+		words[i] = w
+		if lower := strings.ToLower(w); len(w) > 1 && w[1:] == lower[1:] {
+			words[i] = lower // Release Date, but SKU and E-Mail
+		}
+	}
+	return strings.Join(words, " ")
 }
 
 func stems(ws []word) []string {
@@ -185,7 +197,7 @@ func folds(ws []word) []string {
 // plural and singular are for texts; wrong guesses only look odd.
 func plural(w string) string {
 	switch {
-	case w == "" || hasAny(w, "s", "people", "children", "data"):
+	case w == "" || !wordRune(rune(w[len(w)-1])) || hasAny(w, "s", "people", "children", "data"):
 		return w
 	case hasAny(w, "x", "z", "ch", "sh"):
 		return w + "es"
