@@ -10,20 +10,23 @@ import (
 
 // Source is a file of data that an assistant can look into.
 type Source struct {
-	ID        string  `json:"id"`
-	Object    string  `json:"object"`
-	Name      string  `json:"name"`
-	Filename  string  `json:"filename"`
-	Format    string  `json:"format"` // such as "csv" or "xlsx"
-	Bytes     int64   `json:"bytes"`
-	CreatedAt int64   `json:"created_at"` // Unix seconds
-	Tables    []Table `json:"tables"`
+	ID          string  `json:"id"`
+	Object      string  `json:"object"`
+	AssistantID string  `json:"assistant_id"`
+	Name        string  `json:"name"`
+	Filename    string  `json:"filename"`
+	Format      string  `json:"format"` // such as "csv" or "xlsx"
+	Bytes       int64   `json:"bytes"`
+	CreatedAt   int64   `json:"created_at"` // Unix seconds
+	Tables      []Table `json:"tables"`
 }
 
 // Schema is what an assistant's model is told about all of its data.
 type Schema struct {
-	Object string  `json:"object"`
-	Tables []Table `json:"tables"`
+	Object      string  `json:"object"`
+	AssistantID string  `json:"assistant_id"`
+	Version     int64   `json:"version"` // rises with every change of the data
+	Tables      []Table `json:"tables"`
 }
 
 // Table describes one table of a source.
@@ -39,7 +42,9 @@ type Column struct {
 	Name     string `json:"name"`
 	Type     string `json:"type"` // string, integer, number, boolean, date, datetime, time or year
 	Nullable bool   `json:"nullable"`
-	Min      any    `json:"min"`
+	Nulls    int64  `json:"nulls"`
+	Distinct int    `json:"distinct"` // 0 when there are too many to count
+	Min      any    `json:"min"`      // nil when the type has no order
 	Max      any    `json:"max"`
 	Examples []any  `json:"examples"`
 }
