@@ -40,6 +40,7 @@ type assistantSettings struct {
 	ResponseFormat  json.RawMessage `bson:"response_format"`
 	ReasoningEffort string          `bson:"reasoning_effort"`
 	Sharing         deja.Sharing    `bson:"sharing"`
+	Caching         deja.Caching    `bson:"caching"`
 }
 
 func settingsOf(a *deja.Assistant) assistantSettings {
@@ -47,7 +48,7 @@ func settingsOf(a *deja.Assistant) assistantSettings {
 		Name: a.Name, Description: a.Description, Instructions: a.Instructions, Model: a.Model,
 		Tools: a.Tools, ToolResources: a.ToolResources, Metadata: a.Metadata,
 		Temperature: a.Temperature, TopP: a.TopP,
-		ResponseFormat: a.ResponseFormat, ReasoningEffort: a.ReasoningEffort, Sharing: a.Sharing,
+		ResponseFormat: a.ResponseFormat, ReasoningEffort: a.ReasoningEffort, Sharing: a.Sharing, Caching: a.Caching,
 	}
 }
 
@@ -57,7 +58,7 @@ func (d *assistantDoc) assistant() *deja.Assistant {
 		Name: d.Settings.Name, Description: d.Settings.Description, Instructions: d.Settings.Instructions, Model: d.Settings.Model,
 		Tools: d.Settings.Tools, ToolResources: d.Settings.ToolResources, Metadata: d.Settings.Metadata,
 		Temperature: d.Settings.Temperature, TopP: d.Settings.TopP,
-		ResponseFormat: d.Settings.ResponseFormat, ReasoningEffort: d.Settings.ReasoningEffort, Sharing: d.Settings.Sharing,
+		ResponseFormat: d.Settings.ResponseFormat, ReasoningEffort: d.Settings.ReasoningEffort, Sharing: d.Settings.Sharing, Caching: d.Settings.Caching,
 		Sources: d.Sources,
 	}
 }
@@ -132,7 +133,7 @@ func (s *Store) UpdateAssistant(ctx context.Context, a *deja.Assistant) error {
 	return nil
 }
 
-// DeleteAssistant is part of deja.Store. The tables are entered as leftovers
+// DeleteAssistant is part of deja.Store. The sources are entered as leftovers
 // before the assistant goes, so they go too if this node dies in between. The
 // guard on the version sees to it that no source is attached meanwhile, of
 // whose tables nobody would know.
@@ -155,11 +156,11 @@ func (s *Store) DeleteAssistant(ctx context.Context, id string) error {
 		for _, ref := range d.Sources {
 			ids = append(ids, ref.ID)
 		}
-		tables, err := s.tablesOf(ctx, id, ids)
+		tables, known, err := s.tablesOf(ctx, id, ids)
 		if err != nil {
 			return err
 		}
-		if err := s.leaveTables(ctx, tables); err != nil {
+		if err := s.leave(ctx, tables, known); err != nil {
 			return err
 		}
 		gone, err := s.assistants.delete(ctx, atVersion(id, d.Version))
@@ -167,7 +168,7 @@ func (s *Store) DeleteAssistant(ctx context.Context, id string) error {
 			return err
 		}
 		if gone {
-			s.removeSoon(ctx, tables, ids)
+			s.removeSoon(ctx, tables, known)
 			return nil
 		}
 	}

@@ -12,7 +12,9 @@
 // Durability: writes are acknowledged by a journaled majority. Reads come from
 // the primary at read concern majority: what was read cannot be rolled back
 // by a failover, so a cache never holds a version that another write could
-// take again. Both hold on replica sets; a single server journals.
+// take again. Both hold on replica sets; a single server journals. In the
+// moments after a failover a read can be older than the last acknowledged
+// write, until the new primary knows what the old one had acknowledged.
 //
 // Assistants may be edited by hand. Whoever does so should raise _v in the
 // same update; [Store.Watch] reports edits whether they do or not.

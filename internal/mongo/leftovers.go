@@ -57,14 +57,17 @@ func (s *Store) keepTables(ctx context.Context, ids []string) error {
 	return err
 }
 
-// leaveTables enters tables that are about to go.
-func (s *Store) leaveTables(ctx context.Context, ids []string) error {
-	if len(ids) == 0 {
-		return nil
+// leave enters tables and sources that are about to go.
+func (s *Store) leave(ctx context.Context, tables, sources []string) error {
+	var docs []any
+	for _, id := range tables {
+		docs = append(docs, leftover{ID: id, Kind: leftTable, State: leaving, Since: time.Now()})
 	}
-	docs := make([]any, len(ids))
-	for i, id := range ids {
-		docs[i] = leftover{ID: id, Kind: leftTable, State: leaving, Since: time.Now()}
+	for _, id := range sources {
+		docs = append(docs, leftover{ID: id, Kind: leftSource, State: leaving, Since: time.Now()})
+	}
+	if len(docs) == 0 {
+		return nil
 	}
 	_, err := s.leftovers.insertMany(ctx, docs, false)
 	if driver.IsDuplicateKeyError(err) {
@@ -73,8 +76,8 @@ func (s *Store) leaveTables(ctx context.Context, ids []string) error {
 	return err
 }
 
-// settle forgets tables and sources that are where they belong. When that
-// fails, Sweep sees that they are attached and forgets them.
+// settle forgets tables and sources that are where they belong, or gone. When
+// that fails, Sweep sees it and forgets them.
 func (s *Store) settle(ctx context.Context, ids []string) {
 	if len(ids) == 0 {
 		return
@@ -85,8 +88,8 @@ func (s *Store) settle(ctx context.Context, ids []string) {
 	}
 }
 
-// removeSoon removes sources that no assistant lists, and tables entered as
-// leftovers. What fails now is done by Sweep. The source goes before its rows,
+// removeSoon removes sources that no assistant lists any more, and their
+// tables, all of which are entered as leftovers. What fails now is done by Sweep. The source goes before its rows,
 // because a table without rows but with a source would pass for an empty one.
 func (s *Store) removeSoon(ctx context.Context, tables, sources []string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removalTime)
@@ -97,7 +100,9 @@ func (s *Store) removeSoon(ctx context.Context, tables, sources []string) {
 	}
 	if err != nil {
 		s.log.WarnContext(ctx, "rows of removed data sources are left over", "error", err)
+		return
 	}
+	s.settle(ctx, sources)
 }
 
 func (s *Store) removeSources(ctx context.Context, ids []string) error {
@@ -120,8 +125,9 @@ func (s *Store) removeTables(ctx context.Context, ids []string) error {
 }
 
 // Sweep frees threads whose runs have ended, and removes what nodes left over
-// that died between two steps more than an hour ago. Open does it once; a node that runs for long calls it now and
-// then. Any number of nodes may do so at once.
+// that died between two steps more than an hour ago. Open does it once; a node
+// that runs for long calls it now and then. Any number of nodes may do so at
+// once.
 func (s *Store) Sweep(ctx context.Context) error {
 	if err := s.gate.enter(); err != nil {
 		return err

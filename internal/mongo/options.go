@@ -51,7 +51,7 @@ func (o Options) checked() (Options, *options.ClientOptions, error) {
 		if dns, is := errors.AsType[*net.DNSError](err); is {
 			return o, nil, deja.Wrap(deja.CodeUnavailable, dns, "MongoDB: the host of the connection string cannot be looked up.")
 		}
-		return o, nil, deja.Errorf(deja.CodeInvalid, "MongoDB: the connection string is not valid. It looks like mongodb://user:password@host:27017/database, with special characters in the password written as %%XX.")
+		return o, nil, deja.Errorf(deja.CodeInvalid, "MongoDB: the connection string is not valid, or names a file that cannot be read. It looks like mongodb://user:password@host:27017/database, with special characters in the password written as %%XX.")
 	}
 	if o.Database == "" {
 		o.Database = databaseOf(uri)

@@ -45,7 +45,10 @@ func (s *Store) QueryRows(ctx context.Context, q deja.Query) (*deja.QueryResult,
 			return nil, e
 		}
 	}
-	return res, err
+	if err != nil {
+		return nil, err
+	}
+	return res, nil
 }
 
 // dropped reports whether a query was killed because its collection went.

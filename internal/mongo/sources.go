@@ -138,11 +138,11 @@ func (s *Store) DetachSource(ctx context.Context, assistantID, sourceID string) 
 		return nil, err
 	}
 	defer s.gate.leave()
-	tables, err := s.tablesOf(ctx, assistantID, []string{sourceID})
+	tables, known, err := s.tablesOf(ctx, assistantID, []string{sourceID})
 	if err != nil {
 		return nil, err
 	}
-	if err := s.leaveTables(ctx, tables); err != nil {
+	if err := s.leave(ctx, tables, known); err != nil {
 		return nil, err
 	}
 	var d assistantDoc
@@ -204,23 +204,21 @@ func (s *Store) Sources(ctx context.Context, assistantID string) ([]deja.DataSou
 	}
 }
 
-// tablesOf gives the ids of the tables of an assistant's sources.
-func (s *Store) tablesOf(ctx context.Context, assistantID string, sourceIDs []string) ([]string, error) {
+// tablesOf gives the ids of the tables of an assistant's sources, and those of
+// the sources that there are.
+func (s *Store) tablesOf(ctx context.Context, assistantID string, sourceIDs []string) (tables, known []string, err error) {
 	if len(sourceIDs) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	filter := append(in("_id", sourceIDs), bson.E{Key: "assistant_id", Value: assistantID})
 	docs, err := find[sourceDoc](ctx, s.sources.latest(), filter, options.Find().SetProjection(bson.D{{Key: "tables.id", Value: 1}}))
-	if err != nil {
-		return nil, err
-	}
-	var ids []string
 	for i := range docs {
+		known = append(known, docs[i].ID)
 		for _, t := range docs[i].Tables {
-			ids = append(ids, t.ID)
+			tables = append(tables, t.ID)
 		}
 	}
-	return ids, nil
+	return tables, known, err
 }
 
 func in[T any](field string, values []T) bson.D {

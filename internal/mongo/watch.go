@@ -58,7 +58,7 @@ func (s *Store) Watch(ctx context.Context, f func(Change)) error {
 		began := time.Now()
 		err := w.follow(ctx)
 		if answered(err) {
-			w.token = nil // whatever it is, it will not get better from there: the server may not go back that far
+			w.token = nil // the server may not go back that far any more
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -147,7 +147,8 @@ type event struct {
 		Version int64  `bson:"_v"`
 	} `bson:"fullDocument"`
 	Update *struct {
-		Fields bson.Raw `bson:"updatedFields"`
+		Fields  bson.Raw `bson:"updatedFields"`
+		Removed []string `bson:"removedFields"`
 	} `bson:"updateDescription"`
 }
 
@@ -158,6 +159,9 @@ func (e *event) change() (Change, bool) {
 	switch e.Operation {
 	case "insert", "delete":
 	case "update":
+		if e.onlyFence() {
+			return c, false
+		}
 		c.ByHand = e.Update == nil || e.Update.Fields.Lookup("_v").Type == 0
 	case "replace":
 		c.ByHand = true // deja never does
@@ -171,6 +175,16 @@ func (e *event) change() (Change, bool) {
 		c.AssistantID, c.Version = e.Full.ID, e.Full.Version
 	}
 	return c, true
+}
+
+// onlyFence reports whether an update did nothing but raise the fence, which
+// is no part of the assistant.
+func (e *event) onlyFence() bool {
+	if e.Update == nil {
+		return false
+	}
+	fields, err := e.Update.Fields.Elements()
+	return err == nil && len(fields) == 1 && fields[0].Key() == "fence" && len(e.Update.Removed) == 0
 }
 
 // unsupported reports whether a server that cannot do change streams, or will

@@ -48,7 +48,7 @@ func newDatabase(tb testing.TB, kind string) string {
 		if err != nil {
 			tb.Fatalf("the MongoDB test server: %v", err)
 		}
-		server = s
+		server = s.uri
 	}
 	database := "deja_test_" + strings.ToLower(rand.Text()[:16]) + kind
 	tb.Cleanup(func() {

@@ -19,21 +19,25 @@ const setUp = "run scripts/setup-mongo"
 // startTime is generous: machines that run many test processes at once are slow.
 const startTime = 60 * time.Second
 
-// start runs the server in memory and gives its connection string. Nobody
-// ends it: it ends at the end of its standard input, which the system closes
-// with this process.
-func start() (string, error) {
+// server is a server in memory. Nobody ends it: it ends at the end of its
+// standard input, which the system closes with this process.
+type server struct {
+	uri   string
+	stdin io.Closer // held, because its finalizer would close it
+}
+
+func start() (*server, error) {
 	java, err := exec.LookPath("java")
 	if err != nil {
-		return "", fmt.Errorf("there is no java: %s", setUp)
+		return nil, fmt.Errorf("there is no java: %s", setUp)
 	}
 	root, err := repositoryRoot()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	folder := filepath.Join(root, ".testdeps", "mongo")
 	if _, err := os.Stat(filepath.Join(folder, "stamp")); err != nil {
-		return "", fmt.Errorf("%s is missing: %s", folder, setUp)
+		return nil, fmt.Errorf("%s is missing: %s", folder, setUp)
 	}
 	classes := filepath.Join(folder, "classes") + string(filepath.ListSeparator) + filepath.Join(folder, "lib", "*")
 	// The flags are for a short life: start fast, stay small.
@@ -42,31 +46,26 @@ func start() (string, error) {
 	cmd.Dir = folder
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	said := &tail{}
 	cmd.Stderr = said
 	if err := cmd.Start(); err != nil {
-		return "", err
+		return nil, err
 	}
 	port, err := readPort(stdout)
 	if err != nil {
 		stdin.Close()
 		cmd.Process.Kill()
 		cmd.Wait()
-		return "", fmt.Errorf("%w; %s said: %s", err, java, said)
+		return nil, fmt.Errorf("%w; %s said: %s", err, java, said)
 	}
-	// stdin must stay reachable: its finalizer would close it.
-	keep = stdin
-	return fmt.Sprintf("mongodb://127.0.0.1:%d", port), nil
+	return &server{fmt.Sprintf("mongodb://127.0.0.1:%d", port), stdin}, nil
 }
-
-// keep holds the standard input of the process's one server open.
-var keep io.Closer
 
 // readPort waits for the server's first line, and then reads on in the
 // background, so that the server never blocks on its output.
