@@ -24,7 +24,7 @@ type Options struct {
 	// the store needs to be what they are.
 	URI deja.Secret
 
-	// Database is the database's name. Default: the one in URI, or "deja".
+	// Database is the database's name where URI names none. Default "deja".
 	Database string
 
 	// ConnectTimeout bounds the search for a server that answers, and the
@@ -53,8 +53,8 @@ func (o Options) checked() (Options, *options.ClientOptions, error) {
 		}
 		return o, nil, deja.Errorf(deja.CodeInvalid, "MongoDB: the connection string is not valid, or names a file that cannot be read. It looks like mongodb://user:password@host:27017/database, with special characters in the password written as %%XX.")
 	}
-	if o.Database == "" {
-		o.Database = databaseOf(uri)
+	if named := databaseOf(uri); named != "" {
+		o.Database = named
 	}
 	if o.Database == "" {
 		o.Database = "deja"

@@ -47,7 +47,8 @@ func TestDatabase(t *testing.T) {
 		{"mongodb://h:1,i:2/chat?w=1", "", "chat"},
 		{"mongodb://u:a%2Fb@h/chat", "", "chat"},
 		{"mongodb://h/chat%2Dbot", "", "chat-bot"},
-		{"mongodb://h/chat", "other", "other"},
+		{"mongodb://h/chat", "other", "chat"},
+		{"mongodb://h/?w=1", "other", "other"},
 	} {
 		o, _, err := Options{URI: deja.NewSecret(c.uri), Database: c.option}.checked()
 		if err != nil || o.Database != c.want {
