@@ -44,6 +44,7 @@ func lockDir(dir string) (*dirLock, error) {
 	return &dirLock{file}, nil
 }
 
-// release gives the folder back. The file stays: removing it would let two
-// processes lock two files of one name.
-func (l *dirLock) release() error { return l.file.Close() }
+// release gives the folder back. It unlocks by name, as closing does not while
+// a process that is just being started still has a copy of the file. The file
+// stays: removing it would let two processes lock two files of one name.
+func (l *dirLock) release() error { return errors.Join(unlock(l.file), l.file.Close()) }

@@ -270,6 +270,16 @@ var queryTests = []storeTest{
 			}
 		}
 	}},
+	{"beyond the end", func(t *testing.T, s deja.Store) {
+		for _, n := range []int{0, 3} {
+			table := numbersTable("short")
+			_, err := s.ImportRows(t.Context(), table, numberRows(n))
+			ok(t, err)
+			res, err := s.QueryRows(t.Context(), deja.Query{Table: table, Limit: 10, Offset: 5})
+			ok(t, err)
+			same(t, "result", res, &deja.QueryResult{Columns: []string{"n"}, Total: int64(n)})
+		}
+	}},
 	{"hostile text", func(t *testing.T, s deja.Store) {
 		texts := []string{
 			"$where", "a.b", `"`, "'", "`", `\`, `\\`, "''", `{"$ne":null}`, "%", "_", "*", ".", "^$", "[a-z]", "(?i)x", `\Q`, `\E`,
