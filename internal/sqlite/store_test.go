@@ -41,6 +41,11 @@ func TestConformance(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) deja.Store { return open(t, t.TempDir()) })
 }
 
+func TestQueries(t *testing.T) {
+	t.Parallel()
+	storetest.RunQueries(t, func(t *testing.T) deja.Store { return open(t, t.TempDir()) })
+}
+
 func TestCrash(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 
@@ -82,21 +83,18 @@ var contextTests = []storeTest{
 	}},
 	{"close waits", func(t *testing.T, s deja.Store) {
 		th := createThread(t, s)
-		started := make(chan struct{})
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
 		closed := make(chan error, 1)
-		var importing, overtaken bool
-		_, err := s.ImportRows(t.Context(), numbersTable("n"), func(yield func(deja.Row, error) bool) {
-			for row := range numberRows(3000) {
-				if !importing {
-					importing = true
-					go func() {
-						close(started)
-						closed <- s.Close()
-					}()
-					<-started
-				}
+		overtaken := false
+		_, err := s.ImportRows(ctx, numbersTable("n"), func(yield func(deja.Row, error) bool) {
+			go func() { closed <- s.Close() }()
+			for deja.ErrorCode(s.Ping(ctx)) != deja.CodeUnavailable { // until Close has begun
+				runtime.Gosched()
+			}
+			for row := range numberRows(30_000) {
 				if !yield(row, nil) {
-					return
+					break
 				}
 			}
 			select {
@@ -106,7 +104,7 @@ var contextTests = []storeTest{
 			default:
 			}
 		})
-		// The import may have been ended by Close, but not overtaken.
+		// Close may end the import, but not overtake it.
 		if err != nil {
 			wantCode(t, err, deja.CodeUnavailable)
 		}
