@@ -32,6 +32,9 @@ type Assistant struct {
 	// Sharing decides who may be given an answer that was made for another.
 	Sharing Sharing `json:"sharing,omitempty"`
 
+	// Caching says how answers are cached, beyond who shares them.
+	Caching Caching `json:"caching,omitzero"`
+
 	// Sources lists the data sources without their schemas, in the order in
 	// which they were attached.
 	Sources []SourceRef `json:"sources,omitempty"`
@@ -46,6 +49,23 @@ const (
 	ShareThread    Sharing = "thread"    // an answer serves its own thread only
 	ShareAssistant Sharing = "assistant" // an answer serves every thread of the assistant
 )
+
+// Caching is how an assistant's answers are cached. The zero value: for the
+// layer's lifetime, found only by the very same question, whatever is asked.
+type Caching struct {
+	TTL time.Duration `json:"ttl,omitempty"` // of answers; 0: the layer's
+
+	// Normalize lets questions that differ only in Unicode form (NFKC), case,
+	// white space or final punctuation share an answer. The model is asked
+	// as the first of them was written.
+	Normalize bool `json:"normalize,omitempty"`
+
+	// What is not cached at all.
+	SkipTimeSensitive bool     `json:"skip_time_sensitive,omitempty"` // questions that speak of now, today, the latest ...
+	SkipWords         []string `json:"skip_words,omitempty"`          // questions with one of these words, in any case
+	SkipTemperature   *float64 `json:"skip_temperature,omitempty"`    // answers made at a higher temperature
+	SkipAttachments   bool     `json:"skip_attachments,omitempty"`    // questions with images
+}
 
 // SourceRef is what an assistant knows about one of its data sources.
 type SourceRef struct {

@@ -24,14 +24,6 @@ type member struct {
 	value any // nil, bool, string, json.Number, []any or object
 }
 
-func (o object) names() []string {
-	names := make([]string, len(o))
-	for i := range o {
-		names[i] = o[i].name
-	}
-	return names
-}
-
 // parseObject reads a JSON text that must be one object.
 func parseObject(text []byte) (object, *Error) {
 	if len(text) > maxQueryBytes {

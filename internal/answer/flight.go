@@ -220,7 +220,7 @@ func (a *Answerer) lead(ctx context.Context, f *flight, p *prepared, lease *laye
 		return nil, err
 	}
 	if a.storable(p, answer) {
-		if e := lease.Store(context.WithoutCancel(ctx), answer); e != nil {
+		if e := lease.Store(context.WithoutCancel(ctx), answer, p.assistant.Caching.TTL); e != nil {
 			a.log.WarnContext(ctx, "an answer was not cached", "key", a.layers.AnswerKeyName(p.key), "error", e)
 		}
 	}

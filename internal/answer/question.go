@@ -18,7 +18,7 @@ type prepared struct {
 	schema    *deja.Schema // nil when the assistant has no data
 	request   *deja.ModelRequest
 	key       layers.AnswerKey
-	cached    bool // the assistant lets answers be cached
+	cached    bool // the assistant lets this answer be cached
 	control   Control
 }
 
@@ -26,7 +26,7 @@ type prepared struct {
 // schema, and names the answer. Scope is whose answer it is when the assistant
 // does not share answers.
 func (a *Answerer) prepare(ctx context.Context, asst *deja.Assistant, scope string, req deja.ModelRequest, more string, control Control) (*prepared, error) {
-	p := &prepared{assistant: asst, request: &req, control: control, cached: asst.Sharing != deja.ShareOff}
+	p := &prepared{assistant: asst, request: &req, control: control}
 	if len(asst.Sources) > 0 {
 		s, err := a.layers.Schema(ctx, asst.ID)
 		if err != nil {
@@ -38,7 +38,12 @@ func (a *Answerer) prepare(ctx context.Context, asst *deja.Assistant, scope stri
 	if asst.Sharing == deja.ShareAssistant {
 		scope = asst.ID
 	}
-	hash, err := contentHash(asst, p.schema, &req)
+	p.cached = cacheable(asst, &req)
+	asked := &req
+	if asst.Caching.Normalize {
+		asked = normalized(&req)
+	}
+	hash, err := contentHash(asst, p.schema, asked)
 	if err != nil {
 		return nil, err
 	}

@@ -83,9 +83,13 @@ func (l *Layers) recordAnswer(ctx context.Context, began time.Time, k AnswerKey,
 }
 
 // Store caches a complete answer, unless something that it depends on was
-// invalidated since the claim.
-func (a *AnswerLease) Store(ctx context.Context, answer *deja.Answer) error {
-	_, err := a.lease.Fill(ctx, answer, cache.Fill{Cost: answer.Queries})
+// invalidated since the claim. A ttl of 0 is the layer's. Without a lease
+// there is nothing to do.
+func (a *AnswerLease) Store(ctx context.Context, answer *deja.Answer, ttl time.Duration) error {
+	if a == nil {
+		return nil
+	}
+	_, err := a.lease.Fill(ctx, answer, cache.Fill{Cost: answer.Queries, TTL: ttl})
 	return err
 }
 

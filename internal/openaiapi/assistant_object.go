@@ -1,7 +1,6 @@
 package openaiapi
 
 import (
-	"cmp"
 	"encoding/json"
 
 	"github.com/dejahq/deja"
@@ -26,10 +25,6 @@ type assistantObject struct {
 	Cache           cachePolicy       `json:"cache"`
 }
 
-type cachePolicy struct {
-	Policy deja.Sharing `json:"policy"`
-}
-
 // auto is the value of several settings that nobody has set.
 var auto = json.RawMessage(`"auto"`)
 
@@ -41,7 +36,7 @@ func showAssistant(a *deja.Assistant) assistantObject {
 		Tools: toolObjects(a.Tools), ToolResources: a.ToolResources, Metadata: orEmpty(a.Metadata),
 		Temperature: a.Temperature, TopP: a.TopP,
 		ResponseFormat: orAuto(a.ResponseFormat), ReasoningEffort: orNull(a.ReasoningEffort),
-		Cache: cachePolicy{cmp.Or(a.Sharing, deja.ShareThread)},
+		Cache: showCachePolicy(a),
 	}
 }
 

@@ -122,7 +122,7 @@ func (a *API) readAssistant(o object, asst *deja.Assistant) error {
 		}
 	}
 	if v, ok := o.get("cache"); ok {
-		asst.Sharing = v.sharing()
+		v.cachePolicy(asst)
 	}
 	return o.err()
 }

@@ -21,7 +21,7 @@ func TestAssistant(t *testing.T) {
 		"tool_resources": obj{"code_interpreter": obj{"file_ids": []string{"file-1"}}},
 		"metadata":       obj{"a": "b"}, "temperature": 0.5, "top_p": 1,
 		"response_format":  obj{"type": "json_object"},
-		"reasoning_effort": "low", "cache": obj{"policy": "assistant"},
+		"reasoning_effort": "low", "cache": policyObject("assistant"),
 	}
 	made := s.post("/v1/assistants", full).ok("AssistantObject")
 	id := made.str("id")
@@ -49,7 +49,7 @@ func TestAssistant(t *testing.T) {
 	changed := s.post("/v1/assistants/"+id, obj{"name": "New", "description": nil, "temperature": nil, "tools": []obj{}, "metadata": nil, "response_format": nil, "cache": nil}).ok("AssistantObject")
 	want := with(obj{}, full, obj{
 		"name": "New", "description": nil, "temperature": nil, "tools": []obj{}, "metadata": obj{},
-		"response_format": "auto", "cache": obj{"policy": "thread"},
+		"response_format": "auto", "cache": policyObject("thread"),
 	})
 	for name, want := range want {
 		if diff := cmp.Diff(plain(t, want), changed.at(name)); diff != "" {
@@ -76,7 +76,7 @@ func TestSmallestAssistant(t *testing.T) {
 	made := s.post("/v1/assistants", obj{"model": "m", "unknown_field": 1, "name": nil}).ok("AssistantObject")
 	for name, want := range (obj{
 		"name": nil, "description": nil, "instructions": nil, "tools": []any{}, "tool_resources": nil, "metadata": obj{},
-		"temperature": nil, "top_p": nil, "response_format": "auto", "reasoning_effort": nil, "cache": obj{"policy": "thread"},
+		"temperature": nil, "top_p": nil, "response_format": "auto", "reasoning_effort": nil, "cache": policyObject("thread"),
 	}) {
 		if diff := cmp.Diff(want, made.at(name)); diff != "" {
 			t.Errorf("%s: %s", name, diff)
@@ -148,4 +148,11 @@ func TestManyModels(t *testing.T) {
 func plain(t testing.TB, v any) any {
 	t.Helper()
 	return (&reply{t: t.(*testing.T), body: marshal(t, obj{"v": v})}).at("v")
+}
+
+// policyObject is a field cache in full, with nothing but a policy set.
+func policyObject(policy string) obj {
+	return obj{"policy": policy, "ttl": nil, "normalize": false, "skip": obj{
+		"time_sensitive": false, "words": []string{}, "temperature_above": nil, "attachments": false,
+	}}
 }

@@ -1,11 +1,13 @@
 package openaiapi
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -141,7 +143,15 @@ func TestFields(t *testing.T) {
 		"format":     func(v value) any { return string(v.responseFormat(true)) },
 		"chatformat": func(v value) any { return string(v.responseFormat(false)) },
 		"resources":  func(v value) any { return string(v.toolResources()) },
-		"sharing":    func(v value) any { return v.sharing() },
+		"policy": func(v value) any {
+			a := &deja.Assistant{Sharing: deja.ShareOff, Caching: deja.Caching{TTL: time.Second, SkipWords: []string{"w"}}}
+			v.cachePolicy(a)
+			b, err := json.Marshal(showCachePolicy(a))
+			if err != nil {
+				t.Error(err)
+			}
+			return string(b)
+		},
 		"function":   func(v value) any { return v.functionName() },
 		"tools":      func(v value) any { return len(v.tools(2)) },
 		"functions":  func(v value) any { return len(v.functions()) },
@@ -232,11 +242,21 @@ func TestFields(t *testing.T) {
 		{"resources", `{"file_search":{"vector_store_ids":["a","b"]}}`, bad("x.file_search.vector_store_ids", "array_above_max_length")},
 		{"resources", `{"file_search":{"vector_stores":[{}]}}`, bad("x.file_search.vector_stores", "unsupported_parameter")},
 
-		{"sharing", `{"policy":"assistant"}`, deja.ShareAssistant},
-		{"sharing", `{"policy":"everybody"}`, bad("x.policy", "invalid_value")},
-		{"sharing", `{"polizy":"off"}`, bad("x.polizy", "unknown_parameter")},
-		{"sharing", `"off"`, bad("x", "invalid_type")},
-		{"sharing", `null`, deja.Sharing("")},
+		{"policy", `{"policy":"assistant"}`, `{"policy":"assistant","ttl":1,"normalize":false,"skip":{"time_sensitive":false,"words":["w"],"temperature_above":null,"attachments":false}}`},
+		{"policy", `{"ttl":60,"normalize":true,"skip":{"time_sensitive":true,"words":["a","b c"],"temperature_above":0.5,"attachments":true}}`,
+			`{"policy":"off","ttl":60,"normalize":true,"skip":{"time_sensitive":true,"words":["a","b c"],"temperature_above":0.5,"attachments":true}}`},
+		{"policy", `{"ttl":null,"skip":null}`, `{"policy":"off","ttl":null,"normalize":false,"skip":{"time_sensitive":false,"words":[],"temperature_above":null,"attachments":false}}`},
+		{"policy", `{}`, `{"policy":"off","ttl":1,"normalize":false,"skip":{"time_sensitive":false,"words":["w"],"temperature_above":null,"attachments":false}}`},
+		{"policy", `null`, `{"policy":"thread","ttl":null,"normalize":false,"skip":{"time_sensitive":false,"words":[],"temperature_above":null,"attachments":false}}`},
+		{"policy", `{"policy":"everybody"}`, bad("x.policy", "invalid_value")},
+		{"policy", `{"polizy":"off"}`, bad("x.polizy", "unknown_parameter")},
+		{"policy", `"off"`, bad("x", "invalid_type")},
+		{"policy", `{"ttl":0}`, bad("x.ttl", "invalid_value")},
+		{"policy", `{"ttl":1e9}`, bad("x.ttl", "invalid_value")},
+		{"policy", `{"normalize":"yes"}`, bad("x.normalize", "invalid_type")},
+		{"policy", `{"skip":{"word":[]}}`, bad("x.skip.word", "unknown_parameter")},
+		{"policy", `{"skip":{"words":[""]}}`, bad("x.skip.words[0]", "invalid_value")},
+		{"policy", `{"skip":{"temperature_above":3}}`, bad("x.skip.temperature_above", "invalid_value")},
 
 		{"function", `"get_weather-2"`, "get_weather-2"},
 		{"function", `"get weather"`, bad("x", "invalid_value")},

@@ -13,11 +13,19 @@
 //	DELETE /v1/assistants/{assistant_id}/data_sources/{source_id}
 //	GET    /v1/assistants/{assistant_id}/schema                   all tables of all sources
 //
-// Assistants have a field cache, in requests and responses: {"policy": "off"},
-// "thread" (the default) or "assistant". It decides who may be given an answer
-// that was made for another; see deja.Sharing. For chat completions, which
-// have no thread, "thread" means the same client: the same Authorization
-// header, and the same user and safety_identifier in the body.
+// Assistants have a field cache, in requests and responses:
+//
+//	{"policy": "thread", "ttl": 3600, "normalize": false,
+//	 "skip": {"time_sensitive": true, "words": ["stock"], "temperature_above": 0.7, "attachments": true}}
+//
+// The policy "off", "thread" (the default) or "assistant" decides who may be
+// given an answer that was made for another; see deja.Sharing. For chat
+// completions, which have no thread, "thread" means the same client: the same
+// Authorization header, and the same user and safety_identifier in the body.
+// The rest is deja.Caching: the lifetime of answers in seconds, whether
+// questions that differ only in case, white space and the like share an
+// answer, and which questions are not cached. A modification changes what it
+// names.
 //
 // Runs and chat completions take a Cache-Control header with no-cache,
 // no-store, max-age=N and only-if-cached, and, for clients that can't set

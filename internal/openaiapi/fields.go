@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/dejahq/deja"
 )
 
 // Limits of the public API, in characters or elements.
@@ -126,18 +124,4 @@ func (v value) toolResources() json.RawMessage {
 		}
 	}
 	return v.keep()
-}
-
-// sharing reads an assistant's policy for cached answers: {"policy": "..."}.
-func (v value) sharing() deja.Sharing {
-	if v.null() {
-		return ""
-	}
-	o := v.object()
-	o.only("policy")
-	p, ok := o.opt("policy")
-	if !ok {
-		return ""
-	}
-	return deja.Sharing(p.choice(string(deja.ShareOff), string(deja.ShareThread), string(deja.ShareAssistant)))
 }

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 the retired API is what is tested
+
 package openaiapi_test
 
 import (

@@ -137,7 +137,7 @@ func (s *server) send(ctx context.Context, method, path string, body any, header
 	return resp
 }
 
-func (s *server) get(path string) *reply { s.t.Helper(); return s.do("GET", path, nil) }
+func (s *server) get(path string) *reply            { s.t.Helper(); return s.do("GET", path, nil) }
 func (s *server) post(path string, body any) *reply { s.t.Helper(); return s.do("POST", path, body) }
 
 func (s *server) remove(path string) *reply { s.t.Helper(); return s.do("DELETE", path, nil) }

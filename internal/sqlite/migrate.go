@@ -28,6 +28,7 @@ CREATE TABLE assistants (
 	response_format  TEXT,
 	reasoning_effort TEXT    NOT NULL,
 	sharing          TEXT    NOT NULL,
+	caching          TEXT    NOT NULL,    -- JSON
 	sources          TEXT                 -- the short form of data_sources, changed with it
 ) STRICT;
 CREATE INDEX assistants_by_creation ON assistants (created_at);

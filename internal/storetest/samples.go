@@ -39,6 +39,10 @@ func sampleAssistant() *deja.Assistant {
 		ResponseFormat:  json.RawMessage(`{"type":"json_schema","json_schema":{"name":"x","schema":{"b":1,"a":2}}}`),
 		ReasoningEffort: "low",
 		Sharing:         deja.ShareAssistant,
+		Caching: deja.Caching{
+			TTL: 90 * time.Second, Normalize: true, SkipTimeSensitive: true, SkipAttachments: true,
+			SkipWords: []string{"heute", "今日"}, SkipTemperature: new(0.7),
+		},
 	}
 }
 

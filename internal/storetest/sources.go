@@ -162,7 +162,7 @@ var sourceTests = []storeTest{
 					return err
 				}
 				if int(version) != 1+len(sources) {
-					return errors.New("Sources gives a data version that its sources do not stand for")
+					return errors.New("the sources come with a data version that its sources do not stand for")
 				}
 				got, err := s.Assistant(t.Context(), a.ID)
 				if err != nil {
