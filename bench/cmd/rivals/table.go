@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 
 	"github.com/dejahq/deja/bench/measure"
@@ -17,6 +20,9 @@ func heading(w io.Writer, quick bool) {
 		fmt.Fprint(w, " with -quick: short runs, rough figures")
 	}
 	fmt.Fprintf(w, ". %s, %s/%s, %d processors, redis-server on loopback, all in one process.\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0))
+	if load, ok := loadAverage(); ok && load > float64(runtime.GOMAXPROCS(0)) {
+		fmt.Fprintf(w, "The machine was busy with other work when this began (load average %.0f): figures by the clock suffer from that, processor time hardly does.\n", load)
+	}
 	fmt.Fprint(w, "Absolute figures are this machine's; compare along a row. **Bold** is the best of a row (within 3 %), names in brackets are no caches but bounds.\n\n")
 	fmt.Fprint(w, "| name | what | version |\n|---|---|---|\n")
 	all := append(rivals.All(), rivals.MemoryFloor(), rivals.RedisFloor())
@@ -28,6 +34,17 @@ func heading(w io.Writer, quick bool) {
 		fmt.Fprintf(w, "| %s | %s | %s |\n", r.Name, module, v)
 	}
 	fmt.Fprint(w, "\njetcache-go is missing: the module registry that these figures were made with doesn't serve it.\n")
+}
+
+// loadAverage gives the last minute's, where the system tells.
+func loadAverage() (float64, bool) {
+	b, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return 0, false
+	}
+	first, _, _ := strings.Cut(string(b), " ")
+	load, err := strconv.ParseFloat(first, 64)
+	return load, err == nil
 }
 
 func version(module string) string {
@@ -45,12 +62,13 @@ func version(module string) string {
 
 const (
 	onItsOwn = "go-redis does a round trip on the caller's own goroutine; rueidis, which deja needs for pushed invalidations in every topology, " +
-		"hands it to one that writes and one that reads, which costs a lone caller and pays from some tens on"
+		"hands it to one that writes and one that reads, which costs a lone caller and pays with dozens"
+	onOne        = "deja takes less processor time for a read (see below), but all its callers share one connection, and wait whenever its reader or writer is not scheduled; the bare GET drops for the same reason"
 	answersFirst = "each of its nodes loads for itself and answers before Redis has the value; deja takes a lease in Redis first and fills before it answers, which is what makes it one load for all nodes"
 	recency      = "half of this trace's keys come twice in quick succession, the others once: recency alone gets all of it, and a policy by frequency, run in the background, turns some keys away before their second time"
 )
 
-// reasons say, by section and rival, why deja is not ahead where it isn't. They
+// reasons say, by section (or section/row) and rival, why deja is not ahead where it isn't. They
 // are printed for such rows only.
 var reasons = map[string]map[string]string{
 	"Hit in Redis": {
@@ -58,6 +76,12 @@ var reasons = map[string]map[string]string{
 		"sturdyc":        onItsOwn,
 		"gocache":        onItsOwn,
 		"aside":          "reads with rueidis, too, but has no versions, groups and leases to check",
+	},
+	"Hit in Redis/512 callers": {
+		"go-redis/cache": onOne,
+		"sturdyc":        onOne,
+		"gocache":        onOne,
+		"aside":          "it has the same connection, and no versions, groups and leases to check",
 	},
 	"Cold stampede": {
 		"sturdyc":        answersFirst,
@@ -132,7 +156,7 @@ func remark(row measure.Row, s measure.Section) string {
 	var order []string
 	behind := make(map[string][]string) // by reason
 	for _, name := range ahead(row, deja, s.Rivals) {
-		why := reasons[s.Title][name]
+		why := cmp.Or(reasons[s.Title+"/"+row.What][name], reasons[s.Title][name])
 		if why == "" {
 			why = "not explained"
 		}
