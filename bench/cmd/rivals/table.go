@@ -63,7 +63,7 @@ func version(module string) string {
 const (
 	onItsOwn = "go-redis does a round trip on the caller's own goroutine; rueidis, which deja needs for pushed invalidations in every topology, " +
 		"hands it to one that writes and one that reads, which costs a lone caller and pays with dozens"
-	onOne        = "deja takes less processor time for a read (see below), but all its callers share one connection, and wait whenever its reader or writer is not scheduled; the bare GET drops for the same reason"
+	onOne        = "deja takes less processor time for a read (see below), but all its callers share one connection; with hundreds of them on a crowded machine its rate differs several-fold from run to run, as the bare GET's does"
 	answersFirst = "each of its nodes loads for itself and answers before Redis has the value; deja takes a lease in Redis first and fills before it answers, which is what makes it one load for all nodes"
 	recency      = "half of this trace's keys come twice in quick succession, the others once: recency alone gets all of it, and a policy by frequency, run in the background, turns some keys away before their second time"
 )
