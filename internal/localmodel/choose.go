@@ -53,10 +53,23 @@ func (s *session) choose(words []word) *reading {
 		all = append(all, understand(&s.tables[i], s.question, words, len(s.tables) == 1))
 	}
 	slices.SortStableFunc(all, func(a, b *reading) int { return cmp.Compare(a.cost(), b.cost()) })
-	least := all[0].unknown()
+	// What is known to be a value in one table may be one in another, whose
+	// examples happen to be others.
+	values := make([]bool, len(words))
+	for _, r := range all {
+		for _, c := range r.conditions {
+			for i := c.from; i < c.to && len(c.values) > 0; i++ {
+				values[i] = true
+			}
+		}
+	}
+	least := len(words)
+	for _, r := range all {
+		least = min(least, r.unknownBut(values))
+	}
 	candidates := all[:0:0]
 	for _, r := range all {
-		if r.unknown() == least && len(candidates) < maxCandidates {
+		if r.unknownBut(values) == least && len(candidates) < maxCandidates {
 			candidates = append(candidates, r)
 		}
 	}
@@ -83,6 +96,19 @@ func (r *reading) unknown() int {
 	n := 0
 	for _, p := range r.phrases {
 		n += p.to - p.from
+	}
+	return n
+}
+
+// unknownBut counts those that are not values in any table.
+func (r *reading) unknownBut(values []bool) int {
+	n := 0
+	for _, p := range r.phrases {
+		for i := p.from; i < p.to; i++ {
+			if !values[i] && !r.isFiller(i) {
+				n++
+			}
+		}
 	}
 	return n
 }

@@ -243,10 +243,15 @@ func (r *reading) columnFor(from, to int, l literal, when bool, op *string) (int
 		return m.column, true
 	}
 	money := slices.ContainsFunc(r.words[from:min(to, len(r.words))], func(w word) bool { return currencies[w.fold] })
+	// Between 1990 and 2000 there are years; over 2000 there may be anything.
+	years := l.year && !money && (r.words[from].fold == "between" || from > 0 && slices.Contains(happened, r.words[from-1].stem))
 	only, several := -1, false
 	for k := range r.t.columns {
 		c := &r.t.columns[k]
-		if !fits(c) || c.identifies() || money && !c.isMoney() || !when && l.number && !c.counts() {
+		if !fits(c) || c.identifies() || money && !c.isMoney() || years && !c.saysWhen() {
+			continue
+		}
+		if !when && l.number && !l.year && !c.counts() {
 			continue
 		}
 		several = several || only >= 0
@@ -317,8 +322,17 @@ func (r *reading) add(k int, op string, l literal, from, to int) {
 // 1003", "list 5 books".
 func (r *reading) readNumbers() {
 	for i := range r.words {
+		if i > 0 && roughly[r.words[i-1].fold] && readLiteral(r.words[i:]).words > 0 {
+			r.fail("I can compare with exact numbers only, not with “" + r.said(i-1, i+1) + "”.")
+		}
 		l := r.literalAt(i)
 		if l.words == 0 || r.words[i].quoted > 0 || !l.number && l.clock == "" {
+			continue
+		}
+		if m := r.mentionAt(i + l.words); m != nil && i > 0 && having[r.words[i-1].fold] && r.t.columns[m.column].counts() {
+			m.used = true
+			r.take(i, i+l.words)
+			r.add(m.column, "$eq", l, i, m.to)
 			continue
 		}
 		if numerals[r.words[i].fold] != "" && r.words[i].fold == "one" {
@@ -347,6 +361,12 @@ func (r *reading) readNumbers() {
 		}
 	}
 }
+
+// having are words after which a number of something says how many there are.
+var having = set("have has having with")
+
+// roughly are words that make a number less than exact.
+var roughly = set("about around approximately roughly nearly almost circa")
 
 // mentionEnding gives the unused mention that ends at i.
 func (r *reading) mentionEnding(i int) *mention {

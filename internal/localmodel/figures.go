@@ -9,7 +9,7 @@ func (r *reading) readCounting() {
 		if !ok {
 			continue
 		}
-		if i > 0 && (r.isAverage(i-1) || r.words[i].fold == "number" && r.comparesAt(i-1)) {
+		if i > 0 && (slices.Contains([]string{"average", "mean", "avg"}, r.words[i-1].fold) || r.words[i].fold == "number" && r.comparesAt(i-1)) {
 			r.take(i, i+n) // the average number of, the highest number of
 			continue
 		}

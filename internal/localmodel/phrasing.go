@@ -19,16 +19,13 @@ func thereAre(n int64, of string) string {
 	return fmt.Sprintf("there are %d %s", n, of)
 }
 
-// label says the name of a row; where the question names the row by a number,
-// so does this.
+// label says the name of a row, or its number where names are not enough.
 func (r *reading) label(res result, row int) string {
-	for _, c := range r.conditions {
-		if k := &r.t.columns[c.column]; c.op == "$eq" && k.identifies() {
-			return r.noun(1) + " " + k.say(c.value)
-		}
-	}
 	c := &r.t.columns[r.t.label]
 	text := c.say(res.at(row, c.name))
+	if k := r.t.numbered(); k >= 0 {
+		return r.noun(1) + " " + r.t.columns[k].say(res.at(row, r.t.columns[k].name)) + " (" + text + ")"
+	}
 	if !c.text() {
 		return c.plain() + " " + text
 	}
@@ -38,7 +35,7 @@ func (r *reading) label(res result, row int) string {
 // details says columns of a row: "price 8.00, year 2019".
 func (r *reading) details(res result, row int, ks []int) string {
 	var parts []string
-	seen := map[int]bool{r.t.label: true}
+	seen := map[int]bool{r.t.label: true, r.t.numbered(): true}
 	for _, k := range ks {
 		if c := &r.t.columns[k]; !seen[k] {
 			parts = append(parts, c.plain()+" "+c.say(res.at(row, c.name)))

@@ -45,6 +45,8 @@ func (s *session) answer(r *reading) string {
 		return s.extremes(r, selects)
 	case (r.existing || r.asking && len(selects) == 0) && (r.named || len(r.conditions) > 0):
 		return s.whether(r)
+	case len(selects) == 1 && r.subject(selects[0]) && !r.namesRow():
+		return s.different(r, selects[0])
 	case len(r.conditions) > 0:
 		return s.rows(r, selects)
 	case len(selects) == 1 && !r.t.columns[selects[0]].ordered():
@@ -55,6 +57,14 @@ func (s *session) answer(r *reading) string {
 		return s.refuse("Please say of which " + r.noun(1) + " you want to know the " + r.t.columns[selects[0]].plain() + ".")
 	}
 	return s.refuse("I do not see what you want to know.")
+}
+
+// subject reports whether a text column is what the question is about: which
+// publishers have poetry books.
+func (r *reading) subject(column int) bool {
+	return r.t.columns[column].text() && slices.ContainsFunc(r.mentions, func(m mention) bool {
+		return m.column == column && m.from > 0 && m.from <= 2 && slices.Contains([]string{"which", "what"}, r.words[m.from-1].fold)
+	})
 }
 
 // count answers "how many": rows, different values, or what a column of
@@ -298,6 +308,9 @@ func (r *reading) compared() []int {
 // columns gives the names of columns, the one that names the rows first.
 func (r *reading) columns(ks []int) []string {
 	names := []string{r.t.columns[r.t.label].name}
+	if k := r.t.numbered(); k >= 0 {
+		names = append(names, r.t.columns[k].name)
+	}
 	for _, k := range ks {
 		if name := r.t.columns[k].name; !slices.Contains(names, name) {
 			names = append(names, name)

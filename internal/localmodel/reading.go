@@ -231,6 +231,11 @@ func (r *reading) readFlags() {
 	for i := range r.mentions {
 		m := &r.mentions[i]
 		yes, no, ok := r.t.columns[m.column].flag()
+		if !ok && r.counting && r.named && m.from > 0 && having[r.words[m.from-1].fold] && r.t.columns[m.column].counts() && !m.used {
+			m.used = true // how many stations have electric bikes
+			r.conditions = append(r.conditions, condition{column: m.column, op: "$gt", value: number("0"), known: true, from: m.from, to: m.to})
+			continue
+		}
 		if !ok {
 			ok = m.weak && m.to == m.from+1 && slices.Contains([]string{"stock", "available"}, r.words[m.from].fold) && r.t.columns[m.column].counts()
 			if !ok || !r.named && !r.names(r.t.label) {

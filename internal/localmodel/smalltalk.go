@@ -50,7 +50,7 @@ func (s *session) asksForSchema(folds []string) bool {
 		return false
 	}
 	rest := slices.DeleteFunc(slices.Clone(folds), func(f string) bool {
-		return fillers[f] || slices.Contains([]string{"access", "describe", "explain", "loaded", "uploaded", "contain", "contains", "names", "your", "list", "know"}, f)
+		return fillers[f] || s.namesTable(stem(f)) || slices.Contains([]string{"access", "describe", "explain", "loaded", "uploaded", "contain", "contains", "names", "your", "list", "know"}, f)
 	})
 	if len(rest) == 0 {
 		return false
@@ -61,6 +61,11 @@ func (s *session) asksForSchema(folds []string) bool {
 		}
 	}
 	return true
+}
+
+// namesTable reports whether a word is what the rows of a table are called.
+func (s *session) namesTable(stem string) bool {
+	return slices.ContainsFunc(s.tables, func(t table) bool { return len(t.words) > 0 && t.words[len(t.words)-1].stem == stem })
 }
 
 func (s *session) introduction() string {
@@ -134,6 +139,13 @@ func (s *session) notFound(r *reading) string {
 	}
 	var said []string
 	names := false // it looks like something that has a name
+	for _, p := range r.phrases {
+		for i := p.from; i < p.to; i++ {
+			if s.namesTable(r.words[i].stem) {
+				return s.refuse("I look into one table at a time.")
+			}
+		}
+	}
 	for _, group := range r.groups() {
 		from, to := group[0].from, group[len(group)-1].to
 		if r.cannotBeValue(from, to) {

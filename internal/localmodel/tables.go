@@ -261,6 +261,20 @@ func (c *column) identifies() bool {
 	return false
 }
 
+// numbered gives the column whose numbers tell rows apart, where names do not:
+// order 1003. -1: there is none, or none is needed.
+func (t *table) numbered() int {
+	if t.unique(t.label) {
+		return -1
+	}
+	for k := range t.columns {
+		if c := &t.columns[k]; c.identifies() && k != t.label && t.unique(k) {
+			return k
+		}
+	}
+	return -1
+}
+
 // flag reports whether the column says yes or no, and which values it has for
 // them.
 func (c *column) flag() (yes, no any, ok bool) {

@@ -197,7 +197,11 @@ func folds(ws []word) []string {
 // plural and singular are for texts; wrong guesses only look odd.
 func plural(w string) string {
 	switch {
-	case w == "" || !wordRune(rune(w[len(w)-1])) || hasAny(w, "s", "people", "children", "data"):
+	case w == "" || !wordRune(rune(w[len(w)-1])) || hasAny(w, "people", "children", "data"):
+		return w
+	case hasAny(w, "x", "z", "ch", "sh", "ss", "us"):
+		return w + "es"
+	case strings.HasSuffix(w, "s"):
 		return w
 	case hasAny(w, "x", "z", "ch", "sh"):
 		return w + "es"
@@ -215,7 +219,7 @@ func singular(w string) string {
 		return strings.TrimSuffix(w, "ren")
 	case strings.HasSuffix(w, "ies") && len(w) > 5:
 		return w[:len(w)-3] + "y"
-	case hasAny(w, "sses", "xes", "ches", "shes"):
+	case hasAny(w, "sses", "uses", "xes", "ches", "shes"):
 		return w[:len(w)-2]
 	case strings.HasSuffix(w, "s") && !hasAny(w, "ss", "us", "is", "series", "species"):
 		return w[:len(w)-1]
