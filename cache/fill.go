@@ -39,6 +39,7 @@ func (l *layer) read(ctx context.Context, w *watch, c *call) (it *item, found []
 	if err != nil {
 		return nil, nil, err
 	}
+	e.bind(w, gens)
 	b, err := e.remote.get(ctx, l.key(w.key.id))
 	if err != nil {
 		if err != errAway {
@@ -61,7 +62,7 @@ func (l *layer) take(w *watch, b []byte, gens []*generation, c *call) *item {
 	e := l.engine
 	it, ok := l.unseal(b, gens)
 	now := e.now()
-	if !ok || now >= it.dead || !c.accepts(it, now) || e.under(w.key, it.version) {
+	if !ok || now >= it.dead || !c.accepts(it, now) || guardFloor && e.under(w.key, it.version) {
 		return nil
 	}
 	it.keepFor(now, l.memoryTTL)
@@ -91,6 +92,7 @@ func (l *layer) acquire(ctx context.Context, f *flight, g *grant) (*item, Source
 			g.away = true
 			return nil, ""
 		}
+		e.bind(&f.watch, gens)
 		reply, b, err := r.lease(soft, key, g.nonce, g.seen, g.force)
 		switch {
 		case err != nil:
@@ -98,7 +100,7 @@ func (l *layer) acquire(ctx context.Context, f *flight, g *grant) (*item, Source
 			g.away = true
 			return nil, ""
 		case reply == leaseGranted:
-			if e.voided(&f.watch) && !l.confirm(f, g) {
+			if e.voided(&f.watch) && !l.confirm(f, g, gens) {
 				continue
 			}
 			g.gens = gens
@@ -127,9 +129,13 @@ func (l *layer) acquire(ctx context.Context, f *flight, g *grant) (*item, Source
 
 // confirm asks whether a lease that was just granted still stands, after a
 // push that may have been about the one before it.
-func (l *layer) confirm(f *flight, g *grant) bool {
+func (l *layer) confirm(f *flight, g *grant, gens []*generation) bool {
 	e := l.engine
 	e.renew(&f.watch, true)
+	e.bind(&f.watch, gens)
+	if e.voided(&f.watch) {
+		return false
+	}
 	ok, err := e.remote.renew(e.remote.soft.context(), l.key(f.key.id), g.nonce)
 	return ok && err == nil
 }

@@ -34,7 +34,7 @@ const (
 // leased says whether this node may serve from memory under the Acknowledged
 // promise. It is asked before memory is: an entry found afterwards has
 // survived all that was acknowledged.
-func (f *fleet) leased() bool { return f.remote.engine.now() < f.until.Load() }
+func (f *fleet) leased() bool { return !guardLease || f.remote.engine.now() < f.until.Load() }
 
 func (f *fleet) wake() {
 	select {
@@ -124,27 +124,35 @@ const (
 // any more.
 func (f *fleet) announce(ctx context.Context, entry string) (nodes, acknowledged int, err error) {
 	r := f.remote
-	var seq int64
-	err = r.within(context.WithoutCancel(ctx), func(ctx context.Context) (err error) {
-		seq, err = r.announce(ctx, entry)
+	hard := func(do func(context.Context) error) error { return r.within(context.WithoutCancel(ctx), do) }
+	var a announced
+	again := func(ctx context.Context) (err error) {
+		a, err = r.announce(ctx, entry)
 		return err
-	})
-	if err != nil {
-		return 1, 1, err
 	}
-	first, pause := 0, 200*time.Microsecond
+	if err = hard(again); err != nil {
+		return max(int(f.size.Load()), 1), 1, err
+	}
+	others, pause := 0, 200*time.Microsecond
 	for until := r.engine.now() + int64(2*memoryLease); ; {
-		var live, pending int
-		err = r.within(context.WithoutCancel(ctx), func(ctx context.Context) (err error) {
-			live, pending, err = r.unacknowledged(ctx, seq)
+		var s standing
+		err = hard(func(ctx context.Context) (err error) {
+			s, err = r.standing(ctx, a)
 			return err
 		})
-		if err != nil {
-			return max(first, 1), 1, err
+		if err == nil && s.gone {
+			err = hard(again)
 		}
-		first = max(first, live+1)
-		if pending == 0 || r.engine.now() > until {
-			return first, first - pending, nil
+		if err != nil {
+			return max(others+1, int(f.size.Load())), 1, err
+		}
+		others = max(others, s.live)
+		if s.young {
+			s.pending = max(s.pending, 1)
+			others = max(others, 1)
+		}
+		if s.pending == 0 || r.engine.now() > until {
+			return others + 1, others + 1 - s.pending, nil
 		}
 		timer := time.NewTimer(pause)
 		select {
@@ -152,7 +160,7 @@ func (f *fleet) announce(ctx context.Context, entry string) (nodes, acknowledged
 			pause = min(2*pause, 20*time.Millisecond)
 		case <-ctx.Done():
 			timer.Stop()
-			return first, first - pending, context.Cause(ctx)
+			return others + 1, others + 1 - s.pending, context.Cause(ctx)
 		}
 	}
 }

@@ -67,7 +67,7 @@ func (m *memory) join(key memKey, c call, seq uint64, background bool) (f *fligh
 		}
 	}
 	for w := s.watches[key]; w != nil; w = w.next {
-		if f := w.flight; f != nil && !w.void && !f.abandoned && w.epoch == m.epoch.Load() {
+		if f := w.flight; f != nil && !w.void && !f.abandoned && w.epoch == m.epoch.Load() && w.based() {
 			f.waiters++
 			return f, false, nil
 		}

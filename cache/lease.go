@@ -96,8 +96,11 @@ func (l *layer) claimRemote(ctx context.Context, r *right, c *call) (it *item, o
 	e, g := l.engine, &r.grant
 	var err error
 	if e.remote == nil {
-		g.gens, err = e.gens.resolve(ctx, c.groups)
-		return nil, err == nil
+		if g.gens, err = e.gens.resolve(ctx, c.groups); err != nil {
+			return nil, false
+		}
+		e.bind(&r.watch, g.gens)
+		return nil, true
 	}
 	soft := e.remote.soft.context()
 	g.nonce = newToken()
@@ -106,6 +109,7 @@ func (l *layer) claimRemote(ctx context.Context, r *right, c *call) (it *item, o
 		if g.gens, err = e.gens.resolve(soft, c.groups); err != nil {
 			return nil, false
 		}
+		e.bind(&r.watch, g.gens)
 		reply, b, err := e.remote.lease(soft, l.key(r.watch.key.id), g.nonce, g.seen, g.force)
 		switch {
 		case err != nil:
@@ -161,7 +165,7 @@ func (m *memory) reserve(w *watch) bool {
 	defer s.mu.Unlock()
 	epoch := m.epoch.Load()
 	for o := s.watches[w.key]; o != nil; o = o.next {
-		if !o.void && o.epoch == epoch && (o.claim != nil || o.flight != nil && !o.flight.abandoned) {
+		if !o.void && o.epoch == epoch && o.based() && (o.claim != nil || o.flight != nil && !o.flight.abandoned) {
 			return false
 		}
 	}
@@ -176,7 +180,7 @@ func (m *memory) claimed(key memKey) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for w := s.watches[key]; w != nil; w = w.next {
-		if w.claim != nil && !w.void && w.epoch == m.epoch.Load() {
+		if w.claim != nil && !w.void && w.epoch == m.epoch.Load() && w.based() {
 			return w.claim
 		}
 	}

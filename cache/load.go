@@ -86,6 +86,7 @@ func (l *layer) fetch(ctx context.Context, f *flight, g *grant, load loader) (*i
 		if gens, err = l.engine.gens.resolve(ctx, f.call.groups); err != nil {
 			return nil, FromLoad, err
 		}
+		l.engine.bind(&f.watch, gens)
 	}
 	it, store, err := l.load(ctx, gens, load)
 	if it == nil {

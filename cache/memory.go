@@ -68,7 +68,7 @@ func (it *item) current(e *Engine) bool {
 		return false
 	}
 	for _, g := range it.gens {
-		if g.dead.Load() {
+		if guardGeneration && g.dead.Load() {
 			return false
 		}
 	}
@@ -153,7 +153,8 @@ type watch struct {
 	key   memKey
 	next  *watch
 	epoch uint64
-	void  bool // guarded by the shard's lock, as next is
+	void  bool          // guarded by the shard's lock, as next is
+	gens  []*generation // captured before the read, once they are; guarded likewise
 
 	flight  *flight       // callers may join it; nil: none
 	claim   chan struct{} // closed when the claim ends; nil: it is none
@@ -205,8 +206,27 @@ func (m *memory) unwatch(w *watch) {
 func (m *memory) renew(w *watch, holding bool) {
 	s := m.shard(w.key)
 	s.mu.Lock()
-	w.void, w.epoch, w.holding = false, m.epoch.Load(), holding
+	w.void, w.epoch, w.gens, w.holding = false, m.epoch.Load(), nil, holding
 	s.mu.Unlock()
+}
+
+// bind notes the generations on which a read or load is based: who comes
+// after one of them has died must not share it.
+func (m *memory) bind(w *watch, gens []*generation) {
+	s := m.shard(w.key)
+	s.mu.Lock()
+	w.gens = gens
+	s.mu.Unlock()
+}
+
+// based says whether what the watch is based on stands.
+func (w *watch) based() bool {
+	for _, g := range w.gens {
+		if guardGeneration && g.dead.Load() {
+			return false
+		}
+	}
+	return true
 }
 
 // voided says whether what was read under the watch may be old.
@@ -214,7 +234,7 @@ func (m *memory) voided(w *watch) bool {
 	s := m.shard(w.key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return w.void || w.epoch != m.epoch.Load()
+	return w.void || w.epoch != m.epoch.Load() || !w.based()
 }
 
 // keep puts the item into memory unless an invalidation came since the watch
@@ -247,15 +267,18 @@ func (m *memory) publish(w *watch, it *item) bool {
 }
 
 func (m *memory) keepLocked(w *watch, it *item) bool {
-	if w.void || w.epoch != m.epoch.Load() || m.under(w.key, it.version) {
+	if guardWatch && (w.void || w.epoch != m.epoch.Load()) || guardFloor && m.under(w.key, it.version) {
 		return false
 	}
 	for _, g := range it.gens {
-		if g.dead.Load() {
+		if guardGeneration && g.dead.Load() {
 			return false
 		}
 	}
-	it.epoch = w.epoch
+	it.epoch = w.epoch // and not today's: everything may just have been dropped
+	if !guardWatch {
+		it.epoch = m.epoch.Load()
+	}
 	m.put(w.key, it)
 	return true
 }

@@ -168,7 +168,20 @@ func (r *remote) lease(ctx context.Context, key string, nonce token, seen uint32
 
 // fill stores a sealed entry under a lease, and says whether it did.
 func (r *remote) fill(ctx context.Context, key string, nonce token, sealed []byte, ttl time.Duration, version int64) (bool, error) {
-	m, err := r.script(ctx, fillScript, key, nonce.String(), rueidis.BinaryString(sealed), millis(ttl), hexVersion(version))
+	if !guardNonce {
+		c, ok := r.client()
+		if !ok {
+			return false, errAway
+		}
+		_ = c.Do(ctx, c.B().Del().Key(leaseKey(key)).Build()).Error()
+		err := c.Do(ctx, c.B().Set().Key(key).Value(rueidis.BinaryString(sealed)).Px(ttl).Build()).Error()
+		return err == nil, err
+	}
+	floor := hexVersion(version)
+	if !guardFloor {
+		floor = ""
+	}
+	m, err := r.script(ctx, fillScript, key, nonce.String(), rueidis.BinaryString(sealed), millis(ttl), floor)
 	if err != nil {
 		return false, err
 	}

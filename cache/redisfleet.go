@@ -10,69 +10,93 @@ import (
 
 // What the promises Acknowledged and Strict ask of Redis.
 
+// KEYS: the registry, and the log (a list of what was announced). The registry
+// is one hash, so that it is lost as a whole if it is lost:
+//
+//	since       when it came to be, ms of Redis' clock
+//	seq         how many entries the log has had
+//	end:NODE    when the node's lease ends
+//	cursor:NODE how many entries the node has carried out
+//
+// After a loss (eviction, flush, restart, failover) there may be nodes that
+// hold a lease which the new registry knows nothing of. So until it is as old
+// as a lease lives, everyone waits.
+//
 //nolint:gochecknoglobals // compiled tables
 var (
-	// KEYS: nodes (a sorted set by end of lease), cursors (a hash), seq, log.
-
 	// fleetRenewScript gives {renewed 0/1, lapsed 0/1, lost 0/1, seq, live
 	// nodes, entries...}. ARGV: node, cursor, lease ms, ms to keep.
 	fleetRenewScript = rueidis.NewLuaScript(fleetNow + `
-local seq = tonumber(redis.call('GET', KEYS[3]) or '0')
+redis.call('HSETNX', KEYS[1], 'since', now)
+local seq = tonumber(redis.call('HGET', KEYS[1], 'seq') or '0')
 local cursor = tonumber(ARGV[2])
 if cursor ~= seq then
-  local length = redis.call('LLEN', KEYS[4])
+  local length = redis.call('LLEN', KEYS[2])
   if cursor < 0 or cursor > seq or cursor < seq - length then
     return {0, 0, 1, seq, 0}
   end
   local reply = {0, 0, 0, seq, 0}
-  for _, entry in ipairs(redis.call('LRANGE', KEYS[4], cursor - seq, -1)) do
+  for _, entry in ipairs(redis.call('LRANGE', KEYS[2], cursor - seq, -1)) do
     reply[#reply + 1] = entry
   end
   return reply
 end
-local lease = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or '0')
-redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
-for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[4])) do
-  redis.call('ZREM', KEYS[1], gone)
-  redis.call('HDEL', KEYS[2], gone)
+local lease = tonumber(redis.call('HGET', KEYS[1], 'end:' .. ARGV[1]) or '0')
+redis.call('HSET', KEYS[1], 'end:' .. ARGV[1], now + ARGV[3], 'cursor:' .. ARGV[1], cursor)
+local live = 0
+local fields = redis.call('HGETALL', KEYS[1])
+for i = 1, #fields, 2 do
+  if string.sub(fields[i], 1, 4) == 'end:' then
+    if tonumber(fields[i + 1]) > now then
+      live = live + 1
+    elseif tonumber(fields[i + 1]) < now - ARGV[4] then
+      redis.call('HDEL', KEYS[1], fields[i], 'cursor:' .. string.sub(fields[i], 5))
+    end
+  end
 end
-for i = 1, 4 do
-  redis.call('PEXPIRE', KEYS[i], ARGV[4])
-end
-return {1, lease > now and 0 or 1, 0, seq, redis.call('ZCOUNT', KEYS[1], now, '+inf')}
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+redis.call('PEXPIRE', KEYS[2], ARGV[4])
+return {1, lease > now and 0 or 1, 0, seq, live}
 `)
 
 	// fleetAnnounceScript gives the entry's number. ARGV: entry, channel, log
 	// length, ms to keep.
-	fleetAnnounceScript = rueidis.NewLuaScript(`
-local seq = redis.call('INCR', KEYS[3])
-redis.call('RPUSH', KEYS[4], ARGV[1])
-redis.call('LTRIM', KEYS[4], -ARGV[3], -1)
-redis.call('PEXPIRE', KEYS[3], ARGV[4])
-redis.call('PEXPIRE', KEYS[4], ARGV[4])
+	fleetAnnounceScript = rueidis.NewLuaScript(fleetNow + `
+redis.call('HSETNX', KEYS[1], 'since', now)
+local seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
+redis.call('RPUSH', KEYS[2], ARGV[1])
+redis.call('LTRIM', KEYS[2], -ARGV[3], -1)
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+redis.call('PEXPIRE', KEYS[2], ARGV[4])
 redis.call('PUBLISH', ARGV[2], seq)
-return seq
+return {seq, redis.call('HGET', KEYS[1], 'since')}
 `)
 
 	// fleetPendingScript gives {live nodes, those of them that have not carried
-	// out an entry}, without the asking node. ARGV: node, number of the entry.
+	// out an entry, 1 when the registry is too young to tell}, without the
+	// asking node. ARGV: node, number of the entry, lease ms, since.
 	fleetPendingScript = rueidis.NewLuaScript(fleetNow + `
 local live, pending = 0, 0
-for _, node in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], now, '+inf')) do
-  if node ~= ARGV[1] then
+local fields = redis.call('HGETALL', KEYS[1])
+local known = {}
+for i = 1, #fields, 2 do
+  known[fields[i]] = fields[i + 1]
+end
+local young = known['since'] ~= ARGV[4] or now < tonumber(ARGV[4]) + ARGV[3]
+for field, value in pairs(known) do
+  local node = string.sub(field, 5)
+  if string.sub(field, 1, 4) == 'end:' and node ~= ARGV[1] and tonumber(value) > now then
     live = live + 1
-    if tonumber(redis.call('HGET', KEYS[2], node) or '-1') < tonumber(ARGV[2]) then
+    if tonumber(known['cursor:' .. node] or '-1') < tonumber(ARGV[2]) then
       pending = pending + 1
     end
   end
 end
-return {live, pending}
+return {live, pending, young and 1 or 0, known['since'] == ARGV[4] and 1 or 0}
 `)
 
 	fleetLeaveScript = rueidis.NewLuaScript(`
-redis.call('HDEL', KEYS[2], ARGV[1])
-return redis.call('ZREM', KEYS[1], ARGV[1])
+return redis.call('HDEL', KEYS[1], 'end:' .. ARGV[1], 'cursor:' .. ARGV[1])
 `)
 )
 
@@ -87,7 +111,7 @@ const fleetKept = "3600000"
 // fleetKeys are in one slot of a cluster.
 func (r *remote) fleetKeys() []string {
 	tag := "{" + r.engine.o.Prefix + "fleet}:"
-	return []string{tag + "nodes", tag + "cursors", tag + "seq", tag + "log"}
+	return []string{tag + "nodes", tag + "log"}
 }
 
 func (r *remote) fleetChannel() string { return r.engine.o.Prefix + "fleet" }
@@ -125,24 +149,51 @@ func (r *remote) renewFleet(ctx context.Context, cursor int64) (reply fleetReply
 	return reply, nil
 }
 
-func (r *remote) announce(ctx context.Context, entry string) (int64, error) {
-	m, err := r.scriptKeys(ctx, fleetAnnounceScript, r.fleetKeys(), entry, r.fleetChannel(), strconv.Itoa(logLength), fleetKept)
-	if err != nil {
-		return 0, err
-	}
-	return m.AsInt64()
+// announced is an entry of the log, in one incarnation of the registry.
+type announced struct {
+	seq   int64
+	since string
 }
 
-func (r *remote) unacknowledged(ctx context.Context, seq int64) (live, pending int, err error) {
-	m, err := r.scriptKeys(ctx, fleetPendingScript, r.fleetKeys(), r.engine.o.Node, strconv.FormatInt(seq, 10))
+func (r *remote) announce(ctx context.Context, entry string) (a announced, err error) {
+	m, err := r.scriptKeys(ctx, fleetAnnounceScript, r.fleetKeys(), entry, r.fleetChannel(), strconv.Itoa(logLength), fleetKept)
 	if err != nil {
-		return 0, 0, err
+		return a, err
+	}
+	reply, err := m.ToArray()
+	if err != nil || len(reply) != 2 {
+		return a, fmt.Errorf("cache: fleet reply: %w", err)
+	}
+	if a.seq, err = reply[0].AsInt64(); err != nil {
+		return a, err
+	}
+	a.since, err = reply[1].ToString()
+	return a, err
+}
+
+// standing is who has carried out an entry.
+type standing struct {
+	live, pending int  // other nodes
+	young         bool // there may be others, of which the registry doesn't know yet
+	gone          bool // the registry is another one now
+}
+
+func (r *remote) standing(ctx context.Context, a announced) (s standing, err error) {
+	m, err := r.scriptKeys(ctx, fleetPendingScript, r.fleetKeys(), r.engine.o.Node, strconv.FormatInt(a.seq, 10), millis(memoryLease), a.since)
+	if err != nil {
+		return s, err
 	}
 	n, err := m.AsIntSlice()
-	if err != nil || len(n) != 2 {
-		return 0, 0, fmt.Errorf("cache: fleet reply: %w", err)
+	if err != nil || len(n) != 4 {
+		return s, fmt.Errorf("cache: fleet reply: %w", err)
 	}
-	return int(n[0]), int(n[1]), nil
+	return standing{live: int(n[0]), pending: int(n[1]), young: n[2] == 1, gone: n[3] == 0}, nil
+}
+
+// resetFleet makes a registry begin anew, because it may lack what was
+// written to it last.
+func (r *remote) resetFleet(ctx context.Context, c rueidis.Client) error {
+	return c.Do(ctx, c.B().Del().Key(r.fleetKeys()[0]).Build()).Error()
 }
 
 func (r *remote) leaveFleet(ctx context.Context) error {

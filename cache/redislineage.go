@@ -37,6 +37,9 @@ func (r *remote) settleLineage(ctx context.Context, c rueidis.Client) error {
 		if err := r.bump(ctx, c, groupAll); err != nil {
 			return err
 		}
+		if err := r.resetFleet(ctx, c); err != nil {
+			return err
+		}
 		err = c.Do(ctx, c.B().Set().Key(key).Value(r.engine.o.Node).PxMilliseconds(generationTTL.Milliseconds()).Build()).Error()
 		if err != nil {
 			return err

@@ -72,6 +72,9 @@ func (l *layer) replaceRemote(ctx context.Context, key memKey, old int64, it *it
 	}
 	e.publish(&w, it)
 	l.stats.fills.Add(1)
+	if l.promise == Acknowledged {
+		_, _, _ = e.remote.fleet.announce(ctx, logKey+l.key(key.id))
+	}
 	return true
 }
 

@@ -23,6 +23,7 @@ if v and ARGV[4] == '0' and (ARGV[3] == '' or string.sub(v, 43, 46) ~= ARGV[3]) 
   return {1, v}
 end
 local granted = redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2])
+  or redis.call('GET', KEYS[2]) == ARGV[1]
 redis.call('EXISTS', KEYS[2])
 if granted then
   return {2}

@@ -1,0 +1,7 @@
+// Package cachetest tests caches: it runs engines of package cache on a real
+// Redis, reads, writes and invalidates at random while it spoils connections
+// and servers, and looks for reads that the promise in force forbids.
+//
+// [Explore] is what tests and the command historycheck run; [Check] judges
+// any history. It needs redis-server.
+package cachetest
