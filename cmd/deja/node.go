@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/dejahq/deja"
@@ -33,6 +34,9 @@ type node struct {
 	monitor  *monitor.Monitor
 	model    answer.Model
 	log      *slog.Logger
+
+	unwatch  func() // ends what watches the store; nil when nothing does
+	watching sync.WaitGroup
 }
 
 // openNode opens what the configuration names. The store must be there; Redis
@@ -44,7 +48,8 @@ func openNode(ctx context.Context, c *config, log *slog.Logger) (_ *node, err er
 			err = errors.Join(err, n.close(ctx))
 		}
 	}()
-	if n.store, err = openStore(ctx, c, log); err != nil {
+	var watched *mongo.Store
+	if n.store, watched, err = openStore(ctx, c, log); err != nil {
 		return n, err
 	}
 	n.engine, err = cache.Open(ctx, cache.Options{
@@ -77,15 +82,60 @@ func openNode(ctx context.Context, c *config, log *slog.Logger) (_ *node, err er
 			return n, err
 		}
 	}
-	n.handler, err = n.routes(c, kinds)
-	return n, err
+	if n.handler, err = n.routes(c, kinds); err != nil {
+		return n, err
+	}
+	n.watch(watched, kinds)
+	return n, nil
 }
 
-func openStore(ctx context.Context, c *config, log *slog.Logger) (deja.Store, error) {
+// openStore opens the configured store. MongoDB is given a second time as what
+// it is: it can be watched, and must be swept.
+func openStore(ctx context.Context, c *config, log *slog.Logger) (deja.Store, *mongo.Store, error) {
 	if !c.MongoDBURI.IsZero() {
-		return mongo.Open(ctx, mongo.Options{URI: c.MongoDBURI, Database: c.MongoDBName, Logger: log})
+		m, err := mongo.Open(ctx, mongo.Options{URI: c.MongoDBURI, Database: c.MongoDBName, Logger: log})
+		if err != nil {
+			return nil, nil, err
+		}
+		return m, m, nil
 	}
-	return sqlite.Open(ctx, sqlite.Options{Dir: c.DataDir, Logger: log})
+	s, err := sqlite.Open(ctx, sqlite.Options{Dir: c.DataDir, Logger: log})
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, nil, nil
+}
+
+// sweepEvery is how often a node removes what a crash left in MongoDB.
+const sweepEvery = time.Hour
+
+// watch follows what others change in MongoDB, and sweeps it, until close.
+func (n *node) watch(m *mongo.Store, kinds *layers.Layers) {
+	if m == nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	n.unwatch = cancel
+	n.watching.Go(func() {
+		err := m.Watch(ctx, func(c mongo.Change) { kinds.SawChange(ctx, c.AssistantID, c.Version, c.ByHand) })
+		if err != nil {
+			n.log.Error("changes in MongoDB are no longer followed", "error", err)
+		}
+	})
+	n.watching.Go(func() {
+		tick := time.NewTicker(sweepEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				if err := m.Sweep(ctx); err != nil {
+					n.log.Warn("MongoDB was not swept", "error", err)
+				}
+			}
+		}
+	})
 }
 
 func openModel(c *config, log *slog.Logger) (answer.Model, error) {
@@ -143,6 +193,10 @@ func (n *node) close(ctx context.Context) error {
 		if err := n.answerer.Close(ctx); err != nil {
 			n.log.Warn("open answers were cut short", "error", err)
 		}
+	}
+	if n.unwatch != nil {
+		n.unwatch()
+		n.watching.Wait()
 	}
 	if n.limiter != nil {
 		errs = append(errs, n.limiter.Close())

@@ -90,7 +90,7 @@ func TestDrain(t *testing.T) {
 		if failed := new(client.Error); !errors.As(end, &failed) && !strings.Contains(strings.Join(names, " "), "thread.run.failed") {
 			t.Errorf("the stream ended with %v after %v", end, names)
 		}
-		again, err := openStore(context.WithoutCancel(t.Context()), configure(t, "--data-dir="+dir), s.node.log)
+		again, _, err := openStore(context.WithoutCancel(t.Context()), configure(t, "--data-dir="+dir), s.node.log)
 		if err != nil {
 			t.Fatal(err)
 		}

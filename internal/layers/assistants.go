@@ -108,6 +108,37 @@ func (l *Layers) DetachSource(ctx context.Context, assistantID, sourceID string)
 	return nil
 }
 
+// SawChange is told of changes that the store reports, whoever made them: of
+// one assistant (id, and its version now, 0 when that is not known), or of any
+// when id is empty. byHand says that the version may not tell. It repairs what
+// a node left undone that died between its write and the invalidation, and
+// what people change past deja; for a change that the caches know already
+// there is nothing to do.
+func (l *Layers) SawChange(ctx context.Context, id string, version int64, byHand bool) {
+	if id == "" {
+		if _, err := l.engine.Clear(ctx); err != nil {
+			l.log.ErrorContext(ctx, "the cache was not cleared after changes were missed", "error", err)
+		}
+		return
+	}
+	if !deja.ValidID(deja.AssistantPrefix, id) {
+		return
+	}
+	e, cached := l.assistants.Peek(ctx, id, cache.InGroup(assistantGroup(id)), cache.Uncounted())
+	if cached && !byHand && version > 0 && e.Version >= version {
+		return
+	}
+	if byHand {
+		version = 0
+	}
+	l.assistantChanged(ctx, id, version, 0)
+	if version > 0 {
+		if _, err := l.schemas.Invalidate(ctx, id, 0); err != nil {
+			l.log.ErrorContext(ctx, "invalidation after a change failed", "assistant", id, "error", err)
+		}
+	}
+}
+
 // assistantChanged makes everything that rests on an older assistant
 // unreachable: the floors stop loads that began before the change and read
 // the old document, and the group's new generation takes data, schema and
