@@ -243,8 +243,10 @@ func TestFields(t *testing.T) {
 		{"resources", `{"file_search":{"vector_stores":[{}]}}`, bad("x.file_search.vector_stores", "unsupported_parameter")},
 
 		{"policy", `{"policy":"assistant"}`, `{"policy":"assistant","ttl":1,"normalize":false,"skip":{"time_sensitive":false,"words":["w"],"temperature_above":null,"attachments":false}}`},
-		{"policy", `{"ttl":60,"normalize":true,"skip":{"time_sensitive":true,"words":["a","b c"],"temperature_above":0.5,"attachments":true}}`,
-			`{"policy":"off","ttl":60,"normalize":true,"skip":{"time_sensitive":true,"words":["a","b c"],"temperature_above":0.5,"attachments":true}}`},
+		{
+			"policy", `{"ttl":60,"normalize":true,"skip":{"time_sensitive":true,"words":["a","b c"],"temperature_above":0.5,"attachments":true}}`,
+			`{"policy":"off","ttl":60,"normalize":true,"skip":{"time_sensitive":true,"words":["a","b c"],"temperature_above":0.5,"attachments":true}}`,
+		},
 		{"policy", `{"ttl":null,"skip":null}`, `{"policy":"off","ttl":null,"normalize":false,"skip":{"time_sensitive":false,"words":[],"temperature_above":null,"attachments":false}}`},
 		{"policy", `{}`, `{"policy":"off","ttl":1,"normalize":false,"skip":{"time_sensitive":false,"words":["w"],"temperature_above":null,"attachments":false}}`},
 		{"policy", `null`, `{"policy":"thread","ttl":null,"normalize":false,"skip":{"time_sensitive":false,"words":[],"temperature_above":null,"attachments":false}}`},
