@@ -1,3 +1,84 @@
-// Package cache is a cache of two levels, memory and Redis, that can be
-// trusted: what was invalidated is not served again, on any node.
+// Package cache is a cache of two levels, this process' memory and Redis,
+// that can be trusted: what was invalidated is not served again, on any node,
+// within the promise that you choose. Without Redis it is a memory cache with
+// the same interface.
+//
+//	engine, err := cache.Open(ctx, cache.Options{Redis: &cache.RedisOptions{URL: "redis://localhost:6379/0"}})
+//	users, err := cache.NewLayer(engine, cache.LayerOptions[User]{Name: "user", TTL: time.Hour})
+//	u, err := users.Get(ctx, id, func(ctx context.Context, f *cache.Fill) (User, error) { return db.User(ctx, id) })
+//	// after a change, in the code that made it:
+//	_, err = users.Invalidate(ctx, id, 0)
+//
+// # What it does
+//
+// One load per key, in the process and in the fleet, however many callers
+// wait; a caller that leaves doesn't end it, the last one does. Refresh before
+// expiry (XFetch), stale while refreshing, stale when the source fails
+// (StaleFor). Remembered absence (NegativeTTL), TTLs with jitter, batches
+// ([Layer.GetMany]), compression, values that are filled by who produces them
+// ([Layer.Claim]), updates in place ([Layer.Replace]), groups of entries that
+// are invalidated at once, at the cost of one key ([Engine.InvalidateGroup]).
+// One budget of bytes for the memory of all layers.
+//
+// # How a fill can't undo an invalidation
+//
+// A load begins with a lease: a random nonce in Redis, beside the key. The
+// fill is a script that writes only while that nonce stands. An invalidation
+// removes the nonce, and the value, and may raise a floor below which no
+// version is stored. So whatever was read before an invalidation is not
+// stored after it, however the messages cross; this is the lease of Nishtala
+// et al., "Scaling Memcache at Facebook" (NSDI 2013), with floors for sources
+// that lag. Groups are generations, random tokens that entries carry since
+// before their load; nothing depends on clocks of different machines agreeing.
+//
+// Redis pushes changes to the memory of nodes that have read a key (RESP3
+// client tracking). What a node is about to put into its memory is watched
+// from before it is read, so that a push that comes in between wins.
+//
+// # What is promised
+//
+// [Bounded] is the default; [Acknowledged] and [Strict] are chosen per layer,
+// or per call with [WithPromise]. "Old" means a value that was invalidated,
+// with a receipt whose Remote is true.
+//
+//	fault                         bounded                          acknowledged, strict
+//	none                          old for a push's delay           never old
+//	this node is cut off          forgets within 2 s, then loads   never old; loads each time
+//	another node is cut off       that one forgets within 2 s      Invalidate waits for its lease (2 s)
+//	process paused                old until its pushes arrive      never old
+//	Redis hangs                   SoftTimeout once, then no wait   loads each time
+//	Redis is down                 memory for AwayTTL, own loads    loads each time
+//	Redis returns                 missed invalidations replayed    the same
+//	Redis lost data, new master   all entries unreachable          the same; Invalidate waits 2 s
+//	Redis evicts keys             loads again                      loads again
+//	scripts flushed               nothing                          nothing
+//	loader fails or panics        error, or stale within StaleFor  the same
+//
+// And in any case: the node that invalidated doesn't serve the old value
+// again; no Get waits for Redis longer than SoftTimeout, plus once more for
+// the fill after a load; every key in Redis has a TTL; nothing is ever
+// scanned or flushed.
+//
+// # What is not promised
+//
+//   - A process that dies while Redis is away takes the invalidations with it
+//     that Redis has not heard. The TTL bounds what follows.
+//   - Changes of the source that nobody invalidates: the TTL bounds them.
+//   - Floors can be evicted by a full Redis. They only guard against sources
+//     that give older versions after newer ones.
+//   - Clocks: expiry is by the clock of who reads; a node whose clock is wrong
+//     serves longer or shorter than the TTL, never something invalidated. The
+//     leases of the acknowledged promise are timed by Redis' clock: setting
+//     it forward by seconds can end a lease early.
+//   - A failover that cuts no connection is noticed within 2 s.
+//
+// # What operators see
+//
+// The entry of id in layer L is at prefix+"L:"+id: a header of 55 bytes and
+// more (see header.go), then the value as its codec wrote it. Beside it, for
+// as long as needed, "{key}:lease" and "{key}:floor"; generations at "gen:",
+// known masters at "epoch:", the registry of nodes at "{fleet}:". Server: Redis 7
+// or later (or Valkey), standalone, with Sentinel, or Cluster, RESP3.
+//
+// Everything here is safe for concurrent use.
 package cache
