@@ -48,6 +48,7 @@ var synonyms = [][]string{
 	stemsOf("number no nr"),
 	stemsOf("email mail e-mail"),
 	append(stemsOf("earn earning"), pay...),
+	append(stemsOf("pay"), money...),
 	stemsOf("height tall elevation altitude"),
 	stemsOf("weight heavy weigh mass"),
 	stemsOf("duration length long minutes"),

@@ -145,9 +145,8 @@ func (r *reading) mergeValues() {
 		if len(c.values) > 0 {
 			r.useMentionsOf(c.column)
 			i := slices.IndexFunc(merged, func(m condition) bool { return m.column == c.column && m.op == "$in" && len(m.values) > 0 })
-			if i >= 0 && c.op == "$in" && r.joined(merged[i].to, c.from) {
-				merged[i].values = append(merged[i].values, c.values...)
-				merged[i].to = c.to
+			if i >= 0 && c.op == "$in" && r.joined(merged[i].to, c.from, r.t.columns[c.column].lists()) {
+				merged[i].join(c)
 				continue
 			}
 		}
@@ -157,14 +156,28 @@ func (r *reading) mergeValues() {
 	r.checkOr()
 }
 
-// joined reports whether "and", "or" or a comma stands between two values.
-func (r *reading) joined(from, to int) bool {
-	for i := from; i < to; i++ {
-		if f := r.words[i].fold; f == "or" || f == "and" {
-			return true
+// join makes a condition hold for what another holds for as well.
+func (c *condition) join(other condition) {
+	for _, v := range other.values {
+		if !slices.Contains(c.values, v) {
+			c.values = append(c.values, v)
 		}
 	}
-	return from < to && r.words[to].broken || from == to && to < len(r.words) && r.words[to].broken
+	if c.part != "" && other.part != "" {
+		c.part += "” or “" + other.part
+	}
+	c.to = other.to
+}
+
+// joined reports whether "or", "and" or a comma stands between two values, so
+// that either will do. Where rows have lists, "and" asks for both.
+func (r *reading) joined(from, to int, lists bool) bool {
+	for i := from; i < to; i++ {
+		if f := r.words[i].fold; f == "or" || f == "and" {
+			return f == "or" || !lists
+		}
+	}
+	return !lists && to < len(r.words) && r.words[to].broken
 }
 
 // checkOr refuses an "or" that does not stand between values of one column.

@@ -167,21 +167,28 @@ var figureNames = map[string]string{"avg": "average", "sum": "total"}
 
 func (r *reading) sayFigure(res result) string {
 	c := &r.t.columns[r.figure]
-	n := count(res.at(0, "n"))
-	of := fmt.Sprintf("the %d %s", n, r.noun(n))
-	if n == 1 {
+	n, rows := count(res.at(0, "n")), count(res.at(0, "rows"))
+	of := fmt.Sprintf("the %d %s", rows, r.noun(rows))
+	if rows == 1 {
 		of = "the only " + r.noun(1)
 	}
 	of += r.conditionText()
+	recorded := ""
+	if n < rows {
+		recorded = fmt.Sprintf(" (it is recorded for %d of them)", n)
+	}
 	v := res.at(0, "figure")
-	if n == 0 || v == nil {
+	switch {
+	case rows == 0:
 		return fmt.Sprintf("There is no %s %s: %s.", figureNames[r.aggregate], c.plain(), thereAre(0, r.noun(2)+r.conditionText()))
+	case n == 0 || v == nil:
+		return fmt.Sprintf("No %s is recorded for %s.", c.plain(), of)
 	}
 	is := "is"
 	if c.isPlural() {
 		is = "are"
 	}
-	return fmt.Sprintf("The %s %s of %s %s %s.", figureNames[r.aggregate], c.plain(), of, is, c.sayFigure(v, r.aggregate))
+	return fmt.Sprintf("The %s %s of %s %s %s%s.", figureNames[r.aggregate], c.plain(), of, is, c.sayFigure(v, r.aggregate), recorded)
 }
 
 func (r *reading) sayGroups(function string, column int, res result) string {

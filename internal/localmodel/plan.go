@@ -159,7 +159,7 @@ func (s *session) figures(r *reading) string {
 	}
 	name := r.t.columns[r.figure].name
 	res, ok := s.ask(query{Table: r.t.name, Filter: r.where(), Aggregates: []figure{
-		{Function: r.aggregate, Column: name, As: "figure"}, {Function: "count", Column: name, As: "n"},
+		{Function: r.aggregate, Column: name, As: "figure"}, {Function: "count", Column: name, As: "n"}, {Function: "count", As: "rows"},
 	}})
 	if !ok {
 		return ""
