@@ -46,7 +46,7 @@ func printMetrics(out io.Writer, m *client.Metrics) error {
 	fmt.Fprintf(w, "since\t%s (%s)\n", s.Since.Local().Format(time.DateTime), m.Timestamp.Sub(s.Since).Round(time.Second))
 	fmt.Fprintf(w, "requests\t%d: %d hits, %d misses, %d without a part for the cache\n", s.TotalRequests, s.CacheHits, s.CacheMisses, s.Uncached)
 	fmt.Fprintf(w, "hit rate\t%.1f %%\n", s.OverallHitRate)
-	fmt.Fprintf(w, "time\tp50 %.2f ms, p95 %.2f ms, p99 %.2f ms; a hit %.2f ms, a miss %.2f ms on average\n", s.P50, s.P95, s.P99, s.AvgHitTime, s.AvgMissTime)
+	fmt.Fprintf(w, "time\tp50 %.2f ms, p95 %.2f ms, p99 %.2f ms%s\n", s.P50, s.P95, s.P99, averages(s))
 	fmt.Fprintf(w, "queries\t%d made, %d avoided (%.1f %%)\n", v.StoreQueries, v.StoreQueriesAvoided, v.QueryReduction)
 	fmt.Fprintf(w, "model calls\t%d made, %d avoided\n", v.ModelCalls, v.ModelCallsAvoided)
 	fmt.Fprintf(w, "tokens\t%d used, %d avoided\n", v.Tokens, v.TokensAvoided)
@@ -72,4 +72,16 @@ func printMetrics(out io.Writer, m *client.Metrics) error {
 		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%.1f %%\t%.2f\t%.2f\n", name, p.TotalRequests, p.CacheHits, p.CacheMisses, p.HitRate, p.AvgResponseTime, p.P95)
 	}
 	return w.Flush()
+}
+
+// averages compares hits with misses, as far as there were any.
+func averages(s client.MetricsSummary) string {
+	var text string
+	if s.CacheHits > 0 {
+		text += fmt.Sprintf("; a hit %.2f ms on average", s.AvgHitTime)
+	}
+	if s.CacheMisses > 0 {
+		text += fmt.Sprintf("; a miss %.2f ms on average", s.AvgMissTime)
+	}
+	return text
 }
