@@ -155,9 +155,7 @@ func aggregate(a deja.Aggregate, st *statement) (output, error) {
 	case "count":
 		o.form = deja.TypeInteger
 	case "sum", "avg":
-		switch column.Type {
-		case deja.TypeInteger, deja.TypeYear, deja.TypeNumber:
-		default:
+		if !column.Type.Numeric() {
 			return output{}, invalid("'%s' is for numbers, and column '%s' is of type %s.", a.Func, column.Name, column.Type)
 		}
 		switch {

@@ -105,7 +105,7 @@ func (q *statement) comparison(c deja.Condition) error {
 	if err != nil {
 		return err
 	}
-	if !fits(column.Type, c.Value) {
+	if !column.Type.Holds(c.Value) {
 		return invalid("Column '%s' is of type %s and cannot be compared with a %T.", column.Name, column.Type, c.Value)
 	}
 	switch c.Op {
@@ -137,7 +137,7 @@ func (q *statement) comparison(c deja.Condition) error {
 	}
 	q.write(function, "(", name, ", ")
 	defer q.write(")")
-	return q.value(fold([]byte{}, text))
+	return q.value(deja.AppendFold([]byte{}, text))
 }
 
 var relations = map[deja.Op]string{deja.OpGt: " > ", deja.OpGte: " >= ", deja.OpLt: " < ", deja.OpLte: " <= "}
@@ -153,7 +153,7 @@ func (q *statement) list(c deja.Condition, column deja.Column, name string) erro
 	q.write("(", name, " IS NOT NULL AND ", name, " IN (")
 	separator := ""
 	for _, v := range c.Values {
-		if !fits(column.Type, v) {
+		if !column.Type.Holds(v) {
 			return invalid("Column '%s' is of type %s and cannot be compared with a %T.", column.Name, column.Type, v)
 		}
 		if v == nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"math"
 	"strings"
 
 	"github.com/dejahq/deja"
@@ -102,7 +101,7 @@ func (im *rowImport) add(ctx context.Context, row deja.Row) error {
 		return invalid("Row %d of table '%s' has %d values for %d columns.", im.count+1, im.table.Name, len(row), len(columns))
 	}
 	for i, v := range row {
-		if !fits(columns[i].Type, v) {
+		if !columns[i].Type.Holds(v) {
 			return invalid("Row %d of table '%s' has a %T in column '%s', which is of type %s.", im.count+1, im.table.Name, v, columns[i].Name, columns[i].Type)
 		}
 		if text, is := v.(string); is {
@@ -115,23 +114,6 @@ func (im *rowImport) add(ctx context.Context, row deja.Row) error {
 		return im.write(ctx, nil)
 	}
 	return nil
-}
-
-// fits reports whether a value is of the column type's form, or null.
-func fits(t deja.ColumnType, v any) bool {
-	switch v := v.(type) {
-	case nil:
-		return true
-	case string:
-		return formOf(t) == "TEXT"
-	case int64:
-		return t == deja.TypeInteger || t == deja.TypeYear
-	case float64:
-		return t == deja.TypeNumber && !math.IsNaN(v) && !math.IsInf(v, 0)
-	case bool:
-		return t == deja.TypeBoolean
-	}
-	return false
 }
 
 // write writes the batch, and does last in the same transaction.

@@ -2,8 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
 
 	"github.com/dejahq/deja"
@@ -46,12 +44,8 @@ func (s *Store) AttachSource(ctx context.Context, src *deja.DataSource) (*deja.A
 }
 
 func (t *tx) insertSource(src *deja.DataSource) error {
-	tables, err := marshal(src.Tables)
-	if err != nil {
-		return err
-	}
-	_, err = t.exec("INSERT INTO data_sources (id, assistant_id, name, filename, format, bytes, created_at, tables) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		src.ID, src.AssistantID, src.Name, src.Filename, src.Format, src.Bytes, timeColumn{&src.CreatedAt}, tables)
+	_, err := t.exec("INSERT INTO data_sources (id, assistant_id, name, filename, format, bytes, created_at, tables) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		src.ID, src.AssistantID, src.Name, src.Filename, src.Format, src.Bytes, timeColumn{&src.CreatedAt}, jsonColumn{append([]deja.Table{}, src.Tables...)}) // no tables are [], not null
 	if taken(err) {
 		return exists("a data source", src.ID)
 	}
@@ -133,20 +127,13 @@ func (s *Store) Sources(ctx context.Context, assistantID string) ([]deja.DataSou
 	var version int64
 	err := s.docs.each(ctx, func(r scanner) error {
 		src := deja.DataSource{AssistantID: assistantID}
-		var created int64
-		var tables string
-		err := r.Scan(&version, &src.ID, &src.Name, &src.Filename, &src.Format, &src.Bytes, &created, &tables)
-		if err != nil || src.ID == "" {
-			return err
+		err := r.Scan(&version, &src.ID, &src.Name, &src.Filename, &src.Format, &src.Bytes, timeColumn{&src.CreatedAt}, jsonColumn{&src.Tables})
+		if err == nil && src.ID != "" {
+			sources = append(sources, src)
 		}
-		src.CreatedAt = fromMillis(created)
-		if src.Tables, err = parseTables(tables); err != nil {
-			return fmt.Errorf("tables of %s: %w", src.ID, err)
-		}
-		sources = append(sources, src)
-		return nil
+		return err
 	}, `SELECT data_version, coalesce(d.id, ''), coalesce(d.name, ''), coalesce(filename, ''), coalesce(format, ''), coalesce(bytes, 0),
-			coalesce(d.created_at, 0), coalesce(tables, '')
+			coalesce(d.created_at, 0), tables
 		FROM assistants a LEFT JOIN data_sources d ON d.assistant_id = a.id WHERE a.id = ? ORDER BY d.n`, assistantID)
 	if err != nil {
 		return nil, 0, failure(err)
@@ -155,64 +142,4 @@ func (s *Store) Sources(ctx context.Context, assistantID string) ([]deja.DataSou
 		return nil, 0, notFound("assistant", assistantID)
 	}
 	return sources, version, nil
-}
-
-// parseTables reads tables back from JSON, the values in their schemas in the
-// forms of their columns: plain decoding would make floats of integers.
-func parseTables(text string) ([]deja.Table, error) {
-	var tables []deja.Table
-	if err := (jsonColumn{&tables}).Scan(text); err != nil {
-		return nil, err
-	}
-	// A second, narrow look at the text of the values alone.
-	var values []struct {
-		Columns []struct {
-			Min, Max json.RawMessage
-			Examples []json.RawMessage
-		}
-	}
-	if err := json.Unmarshal([]byte(text), &values); err != nil {
-		return nil, err
-	}
-	for i := range tables {
-		for k := range tables[i].Columns {
-			c, texts := &tables[i].Columns[k], values[i].Columns[k]
-			var err error
-			if c.Min, err = parseValue(c.Type, texts.Min); err != nil {
-				return nil, err
-			}
-			if c.Max, err = parseValue(c.Type, texts.Max); err != nil {
-				return nil, err
-			}
-			for e := range c.Examples {
-				if c.Examples[e], err = parseValue(c.Type, texts.Examples[e]); err != nil {
-					return nil, err
-				}
-			}
-		}
-	}
-	return tables, nil
-}
-
-// parseValue reads a column's value from JSON.
-func parseValue(of deja.ColumnType, text json.RawMessage) (any, error) {
-	if len(text) == 0 || string(text) == "null" {
-		return nil, nil
-	}
-	switch formOf(of) {
-	case "INTEGER":
-		if of == deja.TypeBoolean {
-			return decoded[bool](text)
-		}
-		return decoded[int64](text)
-	case "REAL":
-		return decoded[float64](text)
-	}
-	return decoded[string](text)
-}
-
-func decoded[T any](text json.RawMessage) (any, error) {
-	var v T
-	err := json.Unmarshal(text, &v)
-	return v, err
 }

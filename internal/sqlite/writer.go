@@ -43,7 +43,7 @@ func (w *writer) transact(ctx context.Context, f func(*tx) error) (err error) {
 	}
 	defer func() { w.turn <- struct{}{} }()
 
-	t := &tx{w: w, ctx: deja.Writing(context.WithoutCancel(ctx))}
+	t := &tx{w: w, ctx: context.WithoutCancel(ctx)}
 	if _, err := t.run("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package sqlite
+package deja
 
 import (
 	"bytes"
@@ -19,8 +19,8 @@ func FuzzFold(f *testing.F) {
 		if !utf8.ValidString(a) || !utf8.ValidString(b) {
 			return // EqualFold takes all broken bytes for one letter
 		}
-		if got, want := bytes.Equal(fold(nil, a), fold(nil, b)), strings.EqualFold(a, b); got != want {
-			t.Errorf("fold makes %q and %q equal: %v, want %v", a, b, got, want)
+		if got, want := bytes.Equal(AppendFold(nil, a), AppendFold(nil, b)), strings.EqualFold(a, b); got != want {
+			t.Errorf("folding makes %q and %q equal: %v, want %v", a, b, got, want)
 		}
 	})
 }
@@ -31,14 +31,14 @@ func TestFoldEveryLetter(t *testing.T) {
 		if !utf8.ValidRune(r) {
 			continue
 		}
-		folded := string(fold(nil, string(r)))
+		folded := string(AppendFold(nil, string(r)))
 		if utf8.RuneCountInString(folded) != 1 || !strings.EqualFold(folded, string(r)) {
 			t.Fatalf("%U folds to %q", r, folded)
 		}
-		if again := string(fold(nil, folded)); again != folded {
+		if again := string(AppendFold(nil, folded)); again != folded {
 			t.Fatalf("%U folds to %q, and that to %q", r, folded, again)
 		}
-		if other := unicode.SimpleFold(r); string(fold(nil, string(other))) != folded {
+		if other := unicode.SimpleFold(r); string(AppendFold(nil, string(other))) != folded {
 			t.Fatalf("%U and %U do not fold to one", r, other)
 		}
 	}
@@ -47,7 +47,7 @@ func TestFoldEveryLetter(t *testing.T) {
 func TestFoldKeepsBrokenBytes(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"\xff", "A\xc3", "\xe2\x84", "\xed\xa0\x80"} {
-		if got := string(fold(nil, text)); got != text {
+		if got := string(AppendFold(nil, text)); got != text {
 			t.Errorf("%q folds to %q", text, got)
 		}
 	}
@@ -59,7 +59,7 @@ func BenchmarkFold(b *testing.B) {
 			b.ReportAllocs()
 			var space [256]byte
 			for b.Loop() {
-				fold(space[:0], text)
+				AppendFold(space[:0], text)
 			}
 		})
 	}
