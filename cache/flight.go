@@ -19,7 +19,7 @@ type flight struct {
 	cancel    context.CancelFunc // of the load; nil until it begins
 	abandoned bool               // all waiters left
 
-	done   chan struct{} // closed when the fields below are set
+	done   chan struct{} // closed when the fields below are set; nil until somebody waits
 	item   *item
 	err    error
 	source Source
@@ -69,6 +69,9 @@ func (m *memory) join(key memKey, c call, seq uint64, background bool) (f *fligh
 	for w := s.watches[key]; w != nil; w = w.next {
 		if f := w.flight; f != nil && !w.void && !f.abandoned && w.epoch == m.epoch.Load() && w.based() {
 			f.waiters++
+			if f.done == nil {
+				f.done = make(chan struct{})
+			}
 			return f, false, nil
 		}
 	}
@@ -79,11 +82,27 @@ func (m *memory) join(key memKey, c call, seq uint64, background bool) (f *fligh
 		background: background,
 		stale:      stale,
 		waiters:    1,
-		done:       make(chan struct{}),
 	}
 	f.watch.flight = f
 	s.set(&f.watch)
 	return f, true, nil
+}
+
+// await waits until a flight has landed. When ctx ends before, the caller
+// leaves the flight, and await is false.
+func (m *memory) await(ctx context.Context, f *flight) bool {
+	select {
+	case <-f.done:
+		return true
+	case <-ctx.Done():
+	}
+	select {
+	case <-f.done: // both: prefer the answer
+		return true
+	default:
+		m.leave(f)
+		return false
+	}
 }
 
 // leave takes a waiter away; the last one cancels the load.
@@ -99,12 +118,15 @@ func (m *memory) leave(f *flight) {
 	}
 }
 
-// loading gives the flight the means to cancel its load.
+// loading gives the flight the means to cancel its load, and to wait for it.
 func (m *memory) loading(f *flight, cancel context.CancelFunc) {
 	s := m.shard(f.key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f.cancel = cancel
+	if f.done == nil {
+		f.done = make(chan struct{})
+	}
 	if f.abandoned {
 		cancel()
 	}
@@ -112,7 +134,13 @@ func (m *memory) loading(f *flight, cancel context.CancelFunc) {
 
 // land ends a flight.
 func (m *memory) land(f *flight, it *item, source Source, err error) {
-	m.unwatch(&f.watch)
 	f.item, f.source, f.err = it, source, err
-	close(f.done)
+	s := m.shard(f.key)
+	s.mu.Lock()
+	s.unset(&f.watch) // from here on nobody joins
+	done := f.done
+	s.mu.Unlock()
+	if done != nil {
+		close(done)
+	}
 }

@@ -177,18 +177,8 @@ func (l *layer) obtain(ctx context.Context, id string, c call, load loader) (*it
 		if found != nil {
 			return l.served(found, FromMemory)
 		}
-		if lead {
-			l.lead(ctx, f, load)
-		}
-		select {
-		case <-f.done:
-		case <-ctx.Done():
-			select {
-			case <-f.done: // both: prefer the answer
-			default:
-				e.leave(f)
-				return nil, "", context.Cause(ctx)
-			}
+		if !(lead && l.lead(ctx, f, load)) && !e.await(ctx, f) {
+			return nil, "", context.Cause(ctx)
 		}
 		if !lead && !f.serves(&c, arrival) {
 			continue

@@ -19,7 +19,14 @@ type generation struct {
 	dead  atomic.Bool
 	known chan struct{} // closed when token is set
 	token token         // zero: Redis could not be asked
+	alone []*generation // just this one
 	made  time.Time
+}
+
+func newGeneration(group string) *generation {
+	gen := &generation{name: group, made: time.Now(), known: make(chan struct{})}
+	gen.alone = []*generation{gen}
+	return gen
 }
 
 // generations is this node's view of the groups' generations: asked once,
@@ -68,11 +75,14 @@ func (g *generations) killAll() {
 
 // resolve gives the present generations of groupAll and of the groups.
 func (g *generations) resolve(ctx context.Context, groups []string) ([]*generation, error) {
-	gens := make([]*generation, 0, len(groups)+1)
 	gen, err := g.one(ctx, groupAll)
 	if err != nil {
 		return nil, err
 	}
+	if len(groups) == 0 {
+		return gen.alone, nil
+	}
+	gens := make([]*generation, 0, len(groups)+1)
 	gens = append(gens, gen)
 	for _, group := range groups {
 		if gen, err = g.one(ctx, group); err != nil {
@@ -111,7 +121,7 @@ func (g *generations) place(group string) (gen *generation, mine bool) {
 		if gen = g.all.Load(); gen != nil {
 			return gen, false
 		}
-		gen = &generation{name: group, made: time.Now(), known: make(chan struct{})}
+		gen = newGeneration(group)
 		for !g.all.CompareAndSwap(nil, gen) {
 			if other := g.all.Load(); other != nil {
 				return other, false
@@ -124,7 +134,7 @@ func (g *generations) place(group string) (gen *generation, mine bool) {
 	}
 	gen, _ = g.table.ComputeIfAbsent(group, func() (*generation, bool) {
 		mine = true
-		return &generation{name: group, made: time.Now(), known: make(chan struct{})}, false
+		return newGeneration(group), false
 	})
 	return gen, mine
 }

@@ -16,8 +16,9 @@ var errExited = errors.New("cache: the loader ended its goroutine")
 // lead runs a flight that the caller started. A hit in Redis is brought on
 // the caller's own goroutine, within the soft timeout; everything else on one
 // whose context has the values of ctx and not its end: it ends when all
-// waiters have left. The caller holds a share of e.work.
-func (l *layer) lead(ctx context.Context, f *flight, load loader) {
+// waiters have left. The caller holds a share of e.work. It reports whether
+// the flight has landed already.
+func (l *layer) lead(ctx context.Context, f *flight, load loader) bool {
 	e := l.engine
 	g := grant{fill: true, away: e.remote == nil}
 	if e.remote != nil {
@@ -33,7 +34,7 @@ func (l *layer) lead(ctx context.Context, f *flight, load loader) {
 				if now := e.now(); now >= it.fresh || early(it, now) {
 					l.refresh(ctx, f.key, f.call, load)
 				}
-				return
+				return true
 			}
 			g.away = err != nil
 			g.see(seen)
@@ -54,6 +55,7 @@ func (l *layer) lead(ctx context.Context, f *flight, load loader) {
 		}()
 		it, source, err = l.fetch(ctx, f, &g, load)
 	}()
+	return false
 }
 
 // refresh starts a background load of a key, unless one is under way. The

@@ -43,7 +43,7 @@ type item struct {
 // itemOverhead is what an entry takes in memory beyond its value and id:
 // the item, otter's node, table slot and policy, the generation list.
 // Measured with a million entries, see TestMemoryBudget.
-const itemOverhead = 420
+const itemOverhead = 340
 
 func (it *item) weight(key memKey) uint32 {
 	return uint32(min(itemOverhead+it.size+int64(len(key.id)), 1<<31))

@@ -57,6 +57,9 @@ type call struct {
 }
 
 func newCall(opts []Option) (c call) {
+	if len(opts) == 0 {
+		return c
+	}
 	for i := range opts {
 		switch o := &opts[i]; o.kind {
 		case optionGroups:
