@@ -6,12 +6,12 @@ import (
 	"github.com/dejahq/deja"
 )
 
-// Bounds of a filter, far above what a model writes. SQLite has its own, and
+// Bounds of a filter, far above those of deja.Query.Validate. SQLite has its own, and
 // the time that it takes to compile a filter, during which no context is
 // watched, rises with the square of the conditions.
 const (
 	maxDepth      = 200
-	maxConditions = 2000
+	maxConditions = 1200
 	maxValues     = 20_000
 )
 

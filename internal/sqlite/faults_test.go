@@ -141,7 +141,7 @@ func TestPanicInAnImport(t *testing.T) {
 			}
 		}()
 		s.ImportRows(t.Context(), numbers(), func(yield func(deja.Row, error) bool) {
-			for i := range int64(20_000) {
+			for i := range int64(6000) {
 				yield(deja.Row{i, "x"}, nil)
 			}
 			panic("a broken file reader")

@@ -18,7 +18,7 @@ import (
 func TestQueryEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
-	const n = 8000
+	const n = 4000
 	tb := importTable(t, s, "tbl_x", n, strings.Repeat("Zürich ", 150))
 	slow := deja.Condition{Op: deja.OpContains, Column: 1, Value: "not there"}
 	first := deja.Condition{Op: deja.OpEq, Column: 0, Value: int64(0)}
@@ -36,15 +36,19 @@ func TestQueryEndsWithItsContext(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		whole := time.Since(began)
-		ctx, cancel := context.WithTimeout(t.Context(), whole/20)
-		began = time.Now()
-		_, err := s.QueryRows(ctx, q)
-		cut := time.Since(began)
-		cancel()
-		if deja.ErrorCode(err) != deja.CodeUnavailable || !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("%s: %v after %v (whole: %v), want %s", name, err, cut, whole, deja.CodeUnavailable)
+		// A busy machine may be late; it is not late every time.
+		cut := whole
+		for try := 0; try < 5 && cut > whole/2; try++ {
+			ctx, cancel := context.WithTimeout(t.Context(), whole/20)
+			began = time.Now()
+			_, err := s.QueryRows(ctx, q)
+			cut = time.Since(began)
+			cancel()
+			if deja.ErrorCode(err) != deja.CodeUnavailable || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s: %v, want %s", name, err, deja.CodeUnavailable)
+			}
 		}
-		if cut > whole*3/4 {
+		if cut > whole/2 {
 			t.Errorf("%s took %v of %v although its time was %v", name, cut, whole, whole/20)
 		}
 	}
@@ -58,7 +62,7 @@ func TestQueryEndsWithItsContext(t *testing.T) {
 // An import holds some of its rows in memory, not all.
 func TestImportIsBoundedInMemory(t *testing.T) {
 	s := open(t, t.TempDir())
-	const rows, size = 20_000, 2000 // 40 MB
+	const rows, size = 12_000, 2000 // 24 MB
 	const bound = 8 << 20
 	heap := func() uint64 {
 		runtime.GC()
@@ -90,9 +94,9 @@ func TestDroppedRowsFreeTheirSpace(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, dir)
-	importTable(t, s, "tbl_a", 10_000, strings.Repeat("a", 500))
+	importTable(t, s, "tbl_a", 4000, strings.Repeat("a", 500))
 	importTable(t, s, "tbl_b", 100, "b")
-	importTable(t, s, "tbl_c", 10_000, strings.Repeat("c", 500))
+	importTable(t, s, "tbl_c", 4000, strings.Repeat("c", 500))
 	if err := s.DropRows(t.Context(), "tbl_a", "tbl_c"); err != nil {
 		t.Fatal(err)
 	}

@@ -177,8 +177,11 @@ var queryTests = []storeTest{
 		table := importRows(t, s, citiesTable(), cityRows())
 		wide := join(deja.OpOr)
 		list := among(deja.OpIn, cityPeople)
-		for i := range 1100 { // more than SQLite lets an expression be deep
+		// As many as a query that was parsed can have, and more.
+		for i := range 2 * deja.MaxConditions {
 			wide.Children = append(wide.Children, is(deja.OpEq, cityPeople, int64(i)))
+		}
+		for i := range 2 * deja.MaxListValues {
 			list.Values = append(list.Values, int64(i))
 		}
 		deep := is(deja.OpEq, cityPeople, int64(0))
