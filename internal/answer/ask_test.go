@@ -141,6 +141,37 @@ func TestIdenticalQuestionsShareOneCall(t *testing.T) {
 	}
 }
 
+// TestReadersShareAHit: who boards a flight that has just found the answer in
+// the cache reads it too, and is counted as a call avoided.
+func TestReadersShareAHit(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	a := h.assistant(deja.ShareAssistant)
+	h.model.On(llmtest.Any, llmtest.Text("It is so."))
+	h.ask(question(a.ID, "Is it so?"))
+
+	const readers, rounds = 8, 200
+	var work sync.WaitGroup
+	for range readers {
+		work.Go(func() {
+			for range rounds {
+				r, err := h.Ask(t.Context(), question(a.ID, "Is it so?"))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if whole, err := r.Wait(t.Context()); err != nil || whole.Text != "It is so." {
+					t.Errorf("%s: %+v, %v", r.Outcome, whole, err)
+				}
+			}
+		})
+	}
+	work.Wait()
+	if s := h.monitor.Snapshot().Savings; s.ModelCalls != 1 || s.ModelCallsAvoided != readers*rounds {
+		t.Errorf("counted %+v, want %d avoided", s, readers*rounds)
+	}
+}
+
 // TestReadersLeave: one that leaves does not end the call for others; the
 // last one does, and nothing of it is cached.
 func TestReadersLeave(t *testing.T) {

@@ -36,7 +36,7 @@ type flight struct {
 	outcome Outcome
 	age     time.Duration
 
-	// Set before the feed ends well.
+	// Set before the feed ends well, and the answer of a hit before looked is closed.
 	answer *deja.Answer
 	led    bool // this flight asked the model itself
 
@@ -126,6 +126,22 @@ func (a *Answerer) linger(f *flight) {
 	}
 }
 
+// takeoverPause is how long a flight waits before it claims again: one that
+// holds a claim in this process, and has just been given up, needs a moment.
+const takeoverPause = 10 * time.Millisecond
+
+// pause waits, and reports whether ctx is still there.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 // maxTakeovers bounds how often a flight goes on after a node that it followed
 // was lost. After that it asks the model without a lease.
 const maxTakeovers = 3
@@ -164,16 +180,14 @@ func (a *Answerer) fly(ctx context.Context, f *flight, p *prepared) {
 			for _, e := range replay(found) {
 				readers.add(e)
 			}
-			f.answer = found
 			readers.end(found)
 			return
 		}
 		var answer *deja.Answer
 		if lease != nil && !lease.Held() && !p.control.NoCache && attempt < maxTakeovers {
-			f.resolve(Coalesced, 0)
-			answer, err = a.follow(ctx, p, readers.add)
+			answer, err = a.follow(ctx, p, func() { f.resolve(Coalesced, 0) }, readers.add)
 			lease.Release(ctx)
-			if errors.Is(err, cache.ErrNoHolder) && ctx.Err() == nil {
+			if errors.Is(err, cache.ErrNoHolder) && pause(ctx, time.Duration(attempt+1)*takeoverPause) {
 				continue
 			}
 		} else {
@@ -245,6 +259,7 @@ func (a *Answerer) look(ctx context.Context, f *flight, p *prepared) (*deja.Answ
 		return nil, lease
 	}
 	a.count.ModelCallAvoided(found.Answer.Usage, found.Answer.ModelCalls)
+	f.answer = found.Answer // before the outcome: who sees a hit counts what it avoids
 	f.resolve(Hit, found.Age)
 	return found.Answer, nil
 }
