@@ -280,25 +280,26 @@ func TestCancelling(t *testing.T) {
 }
 
 func TestConnectionsAreReused(t *testing.T) {
-	t.Parallel()
-	s := llmtest.NewServer(t)
-	var dials atomic.Int64
-	transport := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-		dials.Add(1)
-		var d net.Dialer
-		return d.DialContext(ctx, network, addr)
-	}}
-	defer transport.CloseIdleConnections()
-	c := newClient(t, s, func(o *llm.Options) { o.HTTPClient = &http.Client{Transport: transport} })
-	// The end of the body comes in a packet of its own, after [DONE].
-	s.On(llmtest.Asked("q1"), llmtest.Text("a"), llmtest.Finish("stop"), llmtest.Wait(5*time.Millisecond))
-	s.Next(llmtest.Asked("q3"), llmtest.Status(http.StatusBadRequest, "no"))
-	for i := range 5 {
-		collect(t, c.Stream(t.Context(), ask(fmt.Sprint("q", i))))
-	}
-	if dials.Load() != 1 {
-		t.Errorf("%d connections for 5 calls in turn", dials.Load())
-	}
+	inBubble(t, func(t *testing.T, s *llmtest.Server) {
+		var dials atomic.Int64
+		transport := s.HTTPClient().Transport.(*http.Transport)
+		dial := transport.DialContext
+		transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			dials.Add(1)
+			return dial(ctx, network, addr)
+		}
+		c := newClient(t, s)
+		// The end of the body comes in a packet of its own, after [DONE].
+		s.On(llmtest.Asked("q1"), llmtest.Text("a"), llmtest.Finish("stop"), llmtest.Wait(5*time.Millisecond))
+		s.Next(llmtest.Asked("q3"), llmtest.Status(http.StatusBadRequest, "no"))
+		for i := range 5 {
+			collect(t, c.Stream(t.Context(), ask(fmt.Sprint("q", i))))
+			synctest.Wait() // the transport puts a connection back in its own time
+		}
+		if dials.Load() != 1 {
+			t.Errorf("%d connections for 5 calls in turn", dials.Load())
+		}
+	})
 }
 
 // The key may show in no error, log line or printed value, also when the

@@ -225,59 +225,6 @@ func (r *reading) matches(i int, name []word) bool {
 	return true
 }
 
-// readFlags finds what is asked of columns that are true or false: in stock,
-// not in stock.
-func (r *reading) readFlags() {
-	for i := range r.mentions {
-		m := &r.mentions[i]
-		yes, no, ok := r.t.columns[m.column].flag()
-		if !ok && r.counting && r.named && m.from > 0 && having[r.words[m.from-1].fold] && r.t.columns[m.column].counts() && !m.used {
-			m.used = true // how many stations have electric bikes
-			r.conditions = append(r.conditions, condition{column: m.column, op: "$gt", value: number("0"), known: true, from: m.from, to: m.to})
-			continue
-		}
-		if !ok {
-			ok = m.weak && m.to == m.from+1 && slices.Contains([]string{"stock", "available"}, r.words[m.from].fold) && r.t.columns[m.column].counts()
-			if !ok || !r.named && !r.names(r.t.label) {
-				continue
-			}
-			yes, no = nil, number("0")
-		}
-		if m.used {
-			continue
-		}
-		not := -1
-		for k := m.from - 1; k >= 0 && k >= m.from-3 && (r.isFiller(k) || negations[r.words[k].fold]); k-- {
-			if negations[r.words[k].fold] {
-				not = k
-				break
-			}
-		}
-		if n, ok := r.says(m.from-2, "out of"); ok && n == 2 {
-			not = m.from - 2
-		}
-		if not < 0 && (r.asking && !r.existing || r.group == m.column) {
-			continue // it is what is asked for
-		}
-		if not >= 0 {
-			r.use[not] = read
-		}
-		m.used = true
-		c := condition{column: m.column, op: "$eq", value: yes, known: true, from: m.from, to: m.to, flag: true, no: not >= 0}
-		if not >= 0 {
-			c.value = no
-		} else if yes == nil {
-			c.op, c.value = "$gt", no
-		}
-		r.conditions = append(r.conditions, c)
-	}
-}
-
-// names reports whether the question names a column.
-func (r *reading) names(column int) bool {
-	return slices.ContainsFunc(r.mentions, func(m mention) bool { return m.column == column })
-}
-
 // readRest calls what is left either without meaning or not understood.
 func (r *reading) readRest() {
 	for i := range r.words {
@@ -305,25 +252,5 @@ func (r *reading) readRest() {
 		}
 		r.phrases = append(r.phrases, phrase{from, i})
 		i--
-	}
-}
-
-// readNegation understands "no electric bikes" as none of them, and "not
-// novels" as other values; other negations are beyond this model.
-func (r *reading) readNegation(i int) {
-	for k := range r.mentions {
-		m := &r.mentions[k]
-		if m.from == r.skipFillers(i+1) && !m.used && r.t.columns[m.column].counts() && slices.Contains([]string{"no", "without"}, r.words[i].fold) {
-			r.use[i], m.used = read, true
-			r.conditions = append(r.conditions, condition{column: m.column, op: "$in", none: true, known: true})
-			return
-		}
-	}
-	for k := range r.conditions {
-		if c := &r.conditions[k]; c.op == "$in" && c.from == r.skipFillers(i+1) {
-			r.use[i] = read
-			c.op = "$nin"
-			return
-		}
 	}
 }

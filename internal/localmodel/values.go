@@ -33,7 +33,7 @@ func (r *reading) readKnownValues() {
 			if c.lists() && !c.complete {
 				break // more rows may have it among other things
 			}
-			found := condition{column: e.column, op: "$in", known: true, from: i, to: i + n}
+			found := condition{column: e.column, op: "$in", from: i, to: i + n}
 			for _, same := range all {
 				if same.column == e.column && slices.ContainsFunc(elements(same.value), func(ws []word) bool { return len(ws) == n && r.sameWords(i, ws) }) {
 					found.values = append(found.values, same.value)
