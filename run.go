@@ -45,6 +45,10 @@ type Run struct {
 	CancelledAt time.Time `json:"cancelled_at,omitzero"`
 	FailedAt    time.Time `json:"failed_at,omitzero"`
 
+	// SeenAt is when the node that is at work on the run last said so; of a run
+	// that waits for its caller, when it expires. See Store.UnfinishedRuns.
+	SeenAt time.Time `json:"seen_at,omitzero"`
+
 	LastError        *RunError `json:"last_error,omitempty"`
 	IncompleteReason string    `json:"incomplete_reason,omitempty"` // max_completion_tokens or max_prompt_tokens
 

@@ -103,6 +103,14 @@ type Store interface {
 	// an update of one with another status is CodeInvalid.
 	UpdateRun(ctx context.Context, r *Run) error
 
+	// TouchRun sets SeenAt of a run that is not terminal, and gives its status.
+	// It does not change the version: nobody's update fails for it. A terminal
+	// run is left as it is.
+	TouchRun(ctx context.Context, threadID, id string, seen time.Time) (RunStatus, error)
+	// UnfinishedRuns gives runs of all threads that are not terminal and whose
+	// SeenAt lies before seenBefore, oldest first, at most limit.
+	UnfinishedRuns(ctx context.Context, seenBefore time.Time, limit int) ([]Run, error)
+
 	// Ping reports whether the store answers.
 	Ping(ctx context.Context) error
 	// Name is "sqlite" or "mongodb".

@@ -59,7 +59,8 @@ func (s *Lease[V]) Followed() bool {
 	return e.remote.followed(e.remote.soft.context(), r.layer.key(r.watch.key.id))
 }
 
-// Live is a piece of a value in the making; Last says that it was the last.
+// Live is a piece of a value in the making; Last says that it was the last. The
+// first that Follow yields has no piece: it says that there is a holder.
 type Live struct {
 	Piece []byte
 	Last  bool
@@ -92,6 +93,9 @@ func (l *layer) follow(ctx context.Context, id string, yield func(Live, error) b
 	holder, err := e.remote.leaseHolder(e.remote.soft.context(), key)
 	if err != nil || holder == "" {
 		return ErrNoHolder
+	}
+	if !yield(Live{}, nil) {
+		return nil
 	}
 	var said int64
 	for last, stands, wait := "0", true, liveWait; ; {

@@ -35,7 +35,7 @@ type node struct {
 	model    answer.Model
 	log      *slog.Logger
 
-	unwatch  func() // ends what watches the store; nil when nothing does
+	unwatch  func() // ends what goes on in the background; nil before it begins
 	watching sync.WaitGroup
 }
 
@@ -85,7 +85,12 @@ func openNode(ctx context.Context, c *config, log *slog.Logger) (_ *node, err er
 	if n.handler, err = n.routes(c, kinds); err != nil {
 		return n, err
 	}
-	n.watch(watched, kinds)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	n.unwatch = cancel
+	n.watching.Go(func() { n.answerer.Run(ctx, watched == nil) })
+	if watched != nil {
+		n.watch(ctx, watched, kinds)
+	}
 	return n, nil
 }
 
@@ -109,13 +114,8 @@ func openStore(ctx context.Context, c *config, log *slog.Logger) (deja.Store, *m
 // sweepEvery is how often a node removes what a crash left in MongoDB.
 const sweepEvery = time.Hour
 
-// watch follows what others change in MongoDB, and sweeps it, until close.
-func (n *node) watch(m *mongo.Store, kinds *layers.Layers) {
-	if m == nil {
-		return
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	n.unwatch = cancel
+// watch follows what others change in MongoDB, and sweeps it, until ctx ends.
+func (n *node) watch(ctx context.Context, m *mongo.Store, kinds *layers.Layers) {
 	n.watching.Go(func() {
 		err := m.Watch(ctx, func(c mongo.Change) { kinds.SawChange(ctx, c.AssistantID, c.Version, c.ByHand) })
 		if err != nil {

@@ -81,6 +81,7 @@ func (d *driver) begin(ctx context.Context, seq int64) (*RunStream, error) {
 		d.done(cancel)
 		return nil, err
 	}
+	d.a.work.Go(func() { d.attend(drive, cancel) })
 	s := &RunStream{Run: d.snapshot(), Outcome: d.reply.Outcome, Key: d.reply.Key, Age: d.reply.Age, feed: d.feed}
 	d.a.work.Go(func() {
 		defer d.done(cancel)
@@ -252,10 +253,12 @@ func (d *driver) wait(ctx context.Context, calls []deja.ToolCall) {
 	d.feed.add(RunEvent{Name: "thread.run.step.delta", Step: copyStep(&step), Tools: deltas, RunID: d.run.ID})
 	d.run.Steps = append(d.run.Steps, step)
 	d.run.Status, d.run.RequiredAction = deja.RunRequiresAction, calls
+	d.run.SeenAt = d.run.ExpiresAt // until then nobody needs to be at work on it
 	if err := d.save(ctx); err != nil {
 		d.fail(ctx, err)
 		return
 	}
-	d.feed.add(RunEvent{Name: "thread.run.requires_action", Run: d.snapshot(), RunID: d.run.ID})
+	// Unless it was ended elsewhere meanwhile.
+	d.feed.add(RunEvent{Name: "thread.run." + string(d.run.Status), Run: d.snapshot(), RunID: d.run.ID})
 	d.feed.end(nil)
 }

@@ -23,11 +23,12 @@ func (d *driver) fail(ctx context.Context, err error) {
 // end stores the run's last state and tells it. When the run was changed
 // elsewhere meanwhile (cancelled, or ended by another node), that state wins.
 func (d *driver) end(ctx context.Context, status deja.RunStatus, why *deja.RunError) {
-	open := -1
-	if d.message != nil && d.step < len(d.run.Steps) && !d.run.Steps[d.step].Status.Terminal() {
-		open = d.step
-	}
+	writing := d.message != nil && !d.run.Steps[d.step].Status.Terminal()
 	endRun(d.run, status, why, time.Now().UTC())
+	var step deja.RunStep
+	if writing {
+		step = d.run.Steps[d.step] // save may put another run in the place of this
+	}
 	if err := d.save(ctx); err != nil {
 		d.a.log.ErrorContext(ctx, "a run's end was not stored", "run", d.run.ID, "status", status, "error", err)
 		if deja.ErrorCode(err) != deja.CodeInvalid {
@@ -35,9 +36,9 @@ func (d *driver) end(ctx context.Context, status deja.RunStatus, why *deja.RunEr
 			return
 		}
 	}
-	if open >= 0 {
+	if writing {
 		d.tellMessage("thread.message.incomplete")
-		d.tell("thread.run.step."+string(d.run.Steps[open].Status), &d.run.Steps[open])
+		d.tell("thread.run.step."+string(step.Status), &step)
 	}
 	d.feed.add(RunEvent{Name: "thread.run." + string(d.run.Status), Run: d.snapshot(), RunID: d.run.ID})
 	d.feed.end(nil)

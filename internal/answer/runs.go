@@ -90,7 +90,7 @@ func newRun(asst *deja.Assistant, r RunRequest, now time.Time, timeout time.Dura
 	// Stored as in_progress at once: there is no queue, and a state that lasts
 	// a microsecond is not worth a write. Clients still see the queued event.
 	run.Status = deja.RunInProgress
-	run.CreatedAt, run.StartedAt, run.ExpiresAt = now, now, now.Add(timeout)
+	run.CreatedAt, run.StartedAt, run.SeenAt, run.ExpiresAt = now, now, now, now.Add(timeout)
 	run.Model = asst.Model
 	if r.Model != "" {
 		run.Model = r.Model
@@ -161,7 +161,7 @@ func takeOutputs(run *deja.Run, outputs map[string]string, now time.Time) error 
 		step.ToolCalls[i].Output = &out
 	}
 	step.Status, step.CompletedAt = deja.RunCompleted, now
-	run.Status, run.RequiredAction = deja.RunInProgress, nil
+	run.Status, run.RequiredAction, run.SeenAt = deja.RunInProgress, nil, now
 	return nil
 }
 

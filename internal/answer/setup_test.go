@@ -176,3 +176,18 @@ func (h *house) texts(threadID string) []string {
 	}
 	return all
 }
+
+// wait waits for what goes on in the background.
+func (h *house) wait(what string, ok func() bool) {
+	h.t.Helper()
+	late := time.After(10 * time.Second)
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-late:
+			h.t.Fatalf("not within 10 s: %s", what)
+		}
+	}
+}

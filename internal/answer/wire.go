@@ -100,12 +100,16 @@ func wireEvents(events []event) wireBatch {
 	return b
 }
 
-// follow reads an answer that another node makes. cache.ErrNoHolder when that
-// node is no more, or there never was one.
-func (a *Answerer) follow(ctx context.Context, p *prepared, emit func(event)) (*deja.Answer, error) {
+// follow reads an answer that another node makes, and calls found when there
+// is one. cache.ErrNoHolder when that node is no more, or there never was one.
+func (a *Answerer) follow(ctx context.Context, p *prepared, found func(), emit func(event)) (*deja.Answer, error) {
 	for live, err := range a.layers.FollowAnswer(ctx, p.key) {
 		if err != nil {
 			return nil, err
+		}
+		if live.Piece == nil {
+			found()
+			continue
 		}
 		b, err := readBatch(live.Piece)
 		if err != nil {

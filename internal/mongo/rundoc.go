@@ -28,6 +28,7 @@ type runState struct {
 	CompletedAt         time.Time       `bson:"completed_at"`
 	CancelledAt         time.Time       `bson:"cancelled_at"`
 	FailedAt            time.Time       `bson:"failed_at"`
+	SeenAt              time.Time       `bson:"seen_at"`
 	LastError           *deja.RunError  `bson:"last_error"`
 	IncompleteReason    string          `bson:"incomplete_reason"`
 	Model               string          `bson:"model"`
@@ -42,6 +43,7 @@ type runState struct {
 	ToolChoice          json.RawMessage `bson:"tool_choice"`
 	ParallelToolCalls   *bool           `bson:"parallel_tool_calls"`
 	ResponseFormat      json.RawMessage `bson:"response_format"`
+	ReasoningEffort     string          `bson:"reasoning_effort"`
 	RequiredAction      []deja.ToolCall `bson:"required_action"`
 	Usage               *deja.Usage     `bson:"usage"`
 	Steps               []deja.RunStep  `bson:"steps"`
@@ -51,13 +53,13 @@ func stateOf(r *deja.Run) runState {
 	return runState{
 		AssistantID: r.AssistantID, Status: r.Status,
 		CreatedAt: r.CreatedAt, ExpiresAt: r.ExpiresAt, StartedAt: r.StartedAt,
-		CompletedAt: r.CompletedAt, CancelledAt: r.CancelledAt, FailedAt: r.FailedAt,
+		CompletedAt: r.CompletedAt, CancelledAt: r.CancelledAt, FailedAt: r.FailedAt, SeenAt: r.SeenAt,
 		LastError: r.LastError, IncompleteReason: r.IncompleteReason,
 		Model: r.Model, Instructions: r.Instructions, Tools: r.Tools, Metadata: r.Metadata,
 		Temperature: r.Temperature, TopP: r.TopP,
 		MaxPromptTokens: r.MaxPromptTokens, MaxCompletionTokens: r.MaxCompletionTokens,
 		TruncationStrategy: r.TruncationStrategy, ToolChoice: r.ToolChoice,
-		ParallelToolCalls: r.ParallelToolCalls, ResponseFormat: r.ResponseFormat,
+		ParallelToolCalls: r.ParallelToolCalls, ResponseFormat: r.ResponseFormat, ReasoningEffort: r.ReasoningEffort,
 		RequiredAction: r.RequiredAction, Usage: r.Usage, Steps: r.Steps,
 	}
 }
@@ -67,13 +69,13 @@ func (d *runDoc) run() *deja.Run {
 		ID: d.ID, ThreadID: d.ThreadID, Version: d.Version,
 		AssistantID: d.State.AssistantID, Status: d.State.Status,
 		CreatedAt: d.State.CreatedAt, ExpiresAt: d.State.ExpiresAt, StartedAt: d.State.StartedAt,
-		CompletedAt: d.State.CompletedAt, CancelledAt: d.State.CancelledAt, FailedAt: d.State.FailedAt,
+		CompletedAt: d.State.CompletedAt, CancelledAt: d.State.CancelledAt, FailedAt: d.State.FailedAt, SeenAt: d.State.SeenAt,
 		LastError: d.State.LastError, IncompleteReason: d.State.IncompleteReason,
 		Model: d.State.Model, Instructions: d.State.Instructions, Tools: d.State.Tools, Metadata: d.State.Metadata,
 		Temperature: d.State.Temperature, TopP: d.State.TopP,
 		MaxPromptTokens: d.State.MaxPromptTokens, MaxCompletionTokens: d.State.MaxCompletionTokens,
 		TruncationStrategy: d.State.TruncationStrategy, ToolChoice: d.State.ToolChoice,
-		ParallelToolCalls: d.State.ParallelToolCalls, ResponseFormat: d.State.ResponseFormat,
+		ParallelToolCalls: d.State.ParallelToolCalls, ResponseFormat: d.State.ResponseFormat, ReasoningEffort: d.State.ReasoningEffort,
 		RequiredAction: d.State.RequiredAction, Usage: d.State.Usage, Steps: d.State.Steps,
 	}
 }

@@ -238,3 +238,51 @@ func (s *Store) whyNot(ctx context.Context, r *deja.Run) error {
 	}
 	return changed("run", r.ID)
 }
+
+// unfinished is a list of the states in which a run can change: an index can
+// be used for these, and not for what is no member of a list.
+var unfinished = bson.A{deja.RunQueued, deja.RunInProgress, deja.RunRequiresAction, deja.RunCancelling}
+
+// TouchRun is part of deja.Store.
+func (s *Store) TouchRun(ctx context.Context, threadID, id string, seen time.Time) (deja.RunStatus, error) {
+	ctx = deja.Writing(ctx)
+	if err := s.gate.enter(); err != nil {
+		return "", err
+	}
+	defer s.gate.leave()
+	var d runDoc
+	there, err := s.runs.updated(ctx, append(runFilter(threadID, id), bson.E{Key: "status", Value: bson.D{{Key: "$in", Value: unfinished}}}),
+		bson.D{{Key: "$set", Value: bson.D{{Key: "seen_at", Value: seen}}}}, &d)
+	if err != nil {
+		return "", err
+	}
+	if !there {
+		if there, err = s.runs.latest().one(ctx, runFilter(threadID, id), bson.D{{Key: "status", Value: 1}}, &d); err != nil {
+			return "", err
+		}
+		if !there {
+			return "", noRun(id)
+		}
+	}
+	return d.State.Status, nil
+}
+
+// UnfinishedRuns is part of deja.Store.
+func (s *Store) UnfinishedRuns(ctx context.Context, seenBefore time.Time, limit int) ([]deja.Run, error) {
+	if err := s.gate.enter(); err != nil {
+		return nil, err
+	}
+	defer s.gate.leave()
+	docs, err := find[runDoc](ctx, s.runs.latest(), bson.D{
+		{Key: "status", Value: bson.D{{Key: "$in", Value: unfinished}}},
+		{Key: "seen_at", Value: bson.D{{Key: "$lt", Value: seenBefore}}},
+	}, options.Find().SetSort(bson.D{{Key: "seen_at", Value: 1}}).SetLimit(int64(limit)))
+	if err != nil {
+		return nil, err
+	}
+	runs := make([]deja.Run, len(docs))
+	for i := range docs {
+		runs[i] = *docs[i].run()
+	}
+	return runs, nil
+}

@@ -82,7 +82,7 @@ func (s *Store) createIndexes(ctx context.Context) error {
 		{s.sources, []driver.IndexModel{index("assistant_id"), index("tables.id")}},
 		{s.threads, []driver.IndexModel{held}},
 		{s.messages, []driver.IndexModel{numbers, index("thread_id", "run_id", "seq")}},
-		{s.runs, []driver.IndexModel{index("thread_id", "created_at", "ord")}},
+		{s.runs, []driver.IndexModel{index("thread_id", "created_at", "ord"), index("status", "seen_at")}},
 		{s.leftovers, []driver.IndexModel{index("since")}},
 	} {
 		if _, err := want.on.c.Indexes().CreateMany(ctx, want.indexes); err != nil {

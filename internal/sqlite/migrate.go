@@ -87,10 +87,12 @@ CREATE TABLE runs (
 	created_at INTEGER NOT NULL,
 	version    INTEGER NOT NULL,
 	status     TEXT    NOT NULL,
+	seen_at    INTEGER NOT NULL,          -- wins over the body's
 	body       TEXT    NOT NULL,          -- JSON, the whole run
 	UNIQUE (thread_id, id)
 ) STRICT;
 CREATE INDEX runs_by_creation ON runs (thread_id, created_at);
+CREATE INDEX runs_unfinished ON runs (seen_at) WHERE status NOT IN ('cancelled', 'failed', 'completed', 'incomplete', 'expired');
 `}
 
 // rowMigrations do the same for rows.db, which has only tables that imports

@@ -12,7 +12,10 @@ import (
 
 func scanRun(r scanner) (*deja.Run, error) {
 	run := &deja.Run{}
-	return run, r.Scan(jsonColumn{run})
+	var seen time.Time // Scan sets it last: the body's may be older
+	err := r.Scan(jsonColumn{run}, timeColumn{&seen})
+	run.SeenAt = seen
+	return run, err
 }
 
 // body gives a run as it is stored.
@@ -20,7 +23,7 @@ func body(r *deja.Run, version int64) (string, error) {
 	stored := *r
 	stored.Version = version
 	stored.Steps = slices.Clone(r.Steps)
-	times := []*time.Time{&stored.CreatedAt, &stored.ExpiresAt, &stored.StartedAt, &stored.CompletedAt, &stored.CancelledAt, &stored.FailedAt}
+	times := []*time.Time{&stored.CreatedAt, &stored.ExpiresAt, &stored.StartedAt, &stored.CompletedAt, &stored.CancelledAt, &stored.FailedAt, &stored.SeenAt}
 	for i := range stored.Steps {
 		step := &stored.Steps[i]
 		times = append(times, &step.CreatedAt, &step.CompletedAt, &step.CancelledAt, &step.FailedAt)
@@ -49,8 +52,8 @@ func (s *Store) CreateRun(ctx context.Context, r *deja.Run, now time.Time) (*dej
 		if th.ActiveRun != "" && th.ActiveRun != r.ID && millis(th.ActiveUntil) > millis(now) {
 			return deja.Errorf(deja.CodeActiveRun, "Thread %s already has an active run %s.", th.ID, th.ActiveRun)
 		}
-		_, err = t.exec("INSERT INTO runs (id, thread_id, created_at, version, status, body) VALUES (?, ?, ?, 1, ?, ?)",
-			r.ID, r.ThreadID, timeColumn{&r.CreatedAt}, r.Status, text)
+		_, err = t.exec("INSERT INTO runs (id, thread_id, created_at, version, status, seen_at, body) VALUES (?, ?, ?, 1, ?, ?, ?)",
+			r.ID, r.ThreadID, timeColumn{&r.CreatedAt}, r.Status, timeColumn{&r.SeenAt}, text)
 		if taken(err) {
 			return exists("a run", r.ID)
 		}
@@ -74,7 +77,7 @@ func (s *Store) Run(ctx context.Context, threadID, id string) (*deja.Run, error)
 		return nil, err
 	}
 	defer s.leave()
-	r, err := scanRun(s.docs.row(ctx, "SELECT body FROM runs WHERE thread_id = ? AND id = ?", threadID, id))
+	r, err := scanRun(s.docs.row(ctx, "SELECT body, seen_at FROM runs WHERE thread_id = ? AND id = ?", threadID, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, notFound("run", id)
 	}
@@ -90,7 +93,7 @@ func (s *Store) Runs(ctx context.Context, threadID string, p deja.Page) (deja.Li
 		return deja.Listing[deja.Run]{}, err
 	}
 	defer s.leave()
-	l := listing{table: "runs", columns: "body", key: "created_at, n", where: "thread_id = ?", args: []any{threadID}}
+	l := listing{table: "runs", columns: "body, seen_at", key: "created_at, n", where: "thread_id = ?", args: []any{threadID}}
 	return readThreadPage(ctx, s, threadID, l, p, scanRun)
 }
 
@@ -118,8 +121,8 @@ func (s *Store) UpdateRun(ctx context.Context, r *deja.Run) error {
 		case status.Terminal() && r.Status != status:
 			return invalid("The run '%s' is %s and cannot become %s.", r.ID, status, r.Status)
 		}
-		_, err = t.exec("UPDATE runs SET version = ?, status = ?, created_at = ?, body = ? WHERE thread_id = ? AND id = ?",
-			version+1, r.Status, timeColumn{&r.CreatedAt}, text, r.ThreadID, r.ID)
+		_, err = t.exec("UPDATE runs SET version = ?, status = ?, created_at = ?, seen_at = ?, body = ? WHERE thread_id = ? AND id = ?",
+			version+1, r.Status, timeColumn{&r.CreatedAt}, timeColumn{&r.SeenAt}, text, r.ThreadID, r.ID)
 		if err != nil || !r.Status.Terminal() {
 			return err
 		}
@@ -132,4 +135,45 @@ func (s *Store) UpdateRun(ctx context.Context, r *deja.Run) error {
 	}
 	r.Version++
 	return nil
+}
+
+// unfinished is the condition of the index runs_unfinished, word for word.
+const unfinished = "status NOT IN ('cancelled', 'failed', 'completed', 'incomplete', 'expired')"
+
+// TouchRun sets SeenAt of a run that has not ended.
+func (s *Store) TouchRun(ctx context.Context, threadID, id string, seen time.Time) (deja.RunStatus, error) {
+	if err := s.enter(ctx); err != nil {
+		return "", err
+	}
+	defer s.leave()
+	var status deja.RunStatus
+	err := s.docs.writer.transact(ctx, func(t *tx) error {
+		_, err := t.exec("UPDATE runs SET seen_at = ? WHERE thread_id = ? AND id = ? AND "+unfinished, timeColumn{&seen}, threadID, id)
+		if err != nil {
+			return err
+		}
+		err = t.row("SELECT status FROM runs WHERE thread_id = ? AND id = ?", threadID, id).Scan(&status)
+		if errors.Is(err, sql.ErrNoRows) {
+			return notFound("run", id)
+		}
+		return err
+	})
+	return status, failure(err)
+}
+
+// UnfinishedRuns gives runs that nobody seems to be at work on.
+func (s *Store) UnfinishedRuns(ctx context.Context, seenBefore time.Time, limit int) ([]deja.Run, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	var runs []deja.Run
+	err := s.docs.each(ctx, func(r scanner) error {
+		run, err := scanRun(r)
+		if err == nil {
+			runs = append(runs, *run)
+		}
+		return err
+	}, "SELECT body, seen_at FROM runs WHERE "+unfinished+" AND seen_at < ? ORDER BY seen_at LIMIT ?", timeColumn{&seenBefore}, limit)
+	return runs, failure(err)
 }

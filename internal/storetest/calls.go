@@ -61,6 +61,10 @@ func calls(assistantID, sourceID, tableID, threadID, messageID, runID string) []
 			_, err := s.AddMessage(ctx, threadMessage(threadID, "new"), sampleTime().Add(24*time.Hour)) // after any claim
 			return err
 		}},
+		{"TouchRun", true, func(ctx context.Context, s deja.Store) error {
+			_, err := s.TouchRun(ctx, threadID, runID, sampleTime())
+			return err
+		}},
 		{"Message", false, func(ctx context.Context, s deja.Store) error {
 			_, err := s.Message(ctx, threadID, messageID)
 			return err

@@ -78,6 +78,64 @@ var runTests = []storeTest{
 		}
 		same(t, "full run", got, &want)
 	}},
+	{"unfinished", func(t *testing.T, s deja.Store) {
+		now := sampleTime()
+		at := func(d time.Duration) time.Time { return kept(now.Add(d)) }
+		run := func(seen time.Duration) *deja.Run {
+			r := queuedRun(createThread(t, s).ID, now)
+			r.SeenAt = at(seen)
+			_, err := s.CreateRun(t.Context(), r, now)
+			ok(t, err)
+			return r
+		}
+		old, older, fresh, ended := run(-time.Minute), run(-time.Hour), run(0), run(-2*time.Hour)
+		_, err := deja.EditRun(t.Context(), s, ended.ThreadID, ended.ID, finish(deja.RunCompleted))
+		ok(t, err)
+		want := func(limit int, runs ...*deja.Run) {
+			t.Helper()
+			got, err := s.UnfinishedRuns(t.Context(), at(-time.Second), limit)
+			ok(t, err)
+			var ids, wants []string
+			for i := range got {
+				ids = append(ids, got[i].ID)
+			}
+			for _, r := range runs {
+				wants = append(wants, r.ID)
+			}
+			same(t, "unfinished runs", ids, wants)
+		}
+		want(10, older, old)
+		want(1, older)
+
+		// A touch counts, does not disturb updates, and tells the status.
+		status, err := s.TouchRun(t.Context(), older.ThreadID, older.ID, at(0))
+		ok(t, err)
+		same(t, "status", status, older.Status)
+		want(10, old)
+		older.Status = deja.RunCancelling
+		older.SeenAt = at(-time.Hour)
+		ok(t, s.UpdateRun(t.Context(), older))
+		got, err := s.Run(t.Context(), older.ThreadID, older.ID)
+		ok(t, err)
+		same(t, "seen", got.SeenAt, at(-time.Hour))
+		want(10, older, old)
+		status, err = s.TouchRun(t.Context(), older.ThreadID, older.ID, at(time.Minute))
+		ok(t, err)
+		same(t, "status", status, deja.RunCancelling)
+		got, err = s.Run(t.Context(), older.ThreadID, older.ID)
+		ok(t, err)
+		same(t, "seen after a touch", got.SeenAt, at(time.Minute))
+		wantKept(t, got.SeenAt)
+
+		status, err = s.TouchRun(t.Context(), ended.ThreadID, ended.ID, at(0))
+		ok(t, err)
+		same(t, "status of an ended run", status, deja.RunCompleted)
+		got, err = s.Run(t.Context(), ended.ThreadID, ended.ID)
+		ok(t, err)
+		same(t, "ended run is left alone", got.SeenAt, at(-2*time.Hour))
+		_, err = s.TouchRun(t.Context(), fresh.ThreadID, "run_none", at(0))
+		wantCode(t, err, deja.CodeNotFound)
+	}},
 	{"a held thread takes no messages of others", func(t *testing.T, s deja.Store) {
 		th := createThread(t, s)
 		now := sampleTime()

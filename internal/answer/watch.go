@@ -1,0 +1,117 @@
+package answer
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/dejahq/deja"
+)
+
+// A run that is being answered says so in the store, so that every node can
+// tell a run whose node was lost from one that takes its time, and end it: no
+// run stays in progress.
+const (
+	seenEvery  = 10 * time.Second // how often a driver says that it is at work
+	lostAfter  = 4 * seenEvery    // without a word for so long, a run is lost
+	sweepEvery = 15 * time.Second // how often a node looks for lost runs
+	sweepRuns  = 100              // at most, at a time
+)
+
+// attend says that the run is at work until ctx ends, and ends it when another
+// node was asked to cancel it.
+func (d *driver) attend(ctx context.Context, cancel context.CancelCauseFunc) {
+	tick := time.NewTicker(seenEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		status, err := d.a.layers.Store().TouchRun(ctx, d.run.ThreadID, d.run.ID, time.Now().UTC())
+		switch {
+		case deja.ErrorCode(err) == deja.CodeNotFound: // deleted with its thread
+			cancel(errRunCancelled)
+			return
+		case err != nil:
+			d.a.log.WarnContext(ctx, "a run could not be marked as being at work", "run", d.run.ID, "error", err)
+		case status == deja.RunCancelling || status.Terminal():
+			cancel(errRunCancelled)
+			return
+		}
+	}
+}
+
+// Run ends runs whose nodes were lost, and runs that have expired, until ctx
+// ends. With alone set this is the only node there is: runs that the store has
+// as being answered when it begins were cut off with the process before, and
+// are ended at once.
+func (a *Answerer) Run(ctx context.Context, alone bool) {
+	if alone {
+		a.sweep(ctx, time.Now().UTC(), true)
+	}
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			a.sweep(ctx, time.Now().UTC().Add(-lostAfter), false)
+		}
+	}
+}
+
+// sweep ends the runs that nobody has been seen at since seenBefore.
+func (a *Answerer) sweep(ctx context.Context, seenBefore time.Time, first bool) {
+	for {
+		runs, err := a.layers.Store().UnfinishedRuns(ctx, seenBefore, sweepRuns)
+		if err != nil {
+			if ctx.Err() == nil {
+				a.log.WarnContext(ctx, "lost runs could not be looked for", "error", err)
+			}
+			return
+		}
+		ended := 0
+		for i := range runs {
+			if a.endLost(ctx, &runs[i], seenBefore, first) {
+				ended++
+			}
+		}
+		if len(runs) < sweepRuns || ended == 0 {
+			return
+		}
+	}
+}
+
+// errSeen says that somebody is at work on a run after all.
+var errSeen = errors.New("answer: the run is not lost")
+
+func (a *Answerer) endLost(ctx context.Context, lost *deja.Run, seenBefore time.Time, first bool) bool {
+	run, err := deja.EditRun(ctx, a.layers.Store(), lost.ThreadID, lost.ID, func(run *deja.Run) error {
+		now := time.Now().UTC()
+		expired := !run.ExpiresAt.IsZero() && !now.Before(run.ExpiresAt)
+		switch {
+		case run.Status.Terminal(), !run.SeenAt.Before(seenBefore):
+			return errSeen
+		case run.Status == deja.RunRequiresAction && first && !expired:
+			return errSeen // it waits for its caller, not for a node
+		case run.Status == deja.RunCancelling:
+			endRun(run, deja.RunCancelled, nil, now)
+		case expired:
+			endRun(run, deja.RunExpired, &deja.RunError{Code: "server_error", Message: "The run has expired."}, now)
+		default:
+			endRun(run, deja.RunFailed, &deja.RunError{Code: "server_error", Message: "The server that answered this run was lost."}, now)
+		}
+		return nil
+	})
+	switch {
+	case err == nil:
+		a.log.WarnContext(ctx, "a lost run was ended", "run", run.ID, "thread", run.ThreadID, "status", run.Status)
+		return true
+	case !errors.Is(err, errSeen) && ctx.Err() == nil:
+		a.log.WarnContext(ctx, "a lost run could not be ended", "run", lost.ID, "error", err)
+	}
+	return false
+}
