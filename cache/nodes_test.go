@@ -145,6 +145,7 @@ func TestOverlappingLoadsAcrossAnInvalidation(t *testing.T) {
 		t.Fatal(r, err)
 	}
 	// A second load of the same process as the first, while that still runs.
+	invalidated := time.Now()
 	eventually(t, "a late caller gets the new value", func() bool {
 		// Whoever comes before the push joins the first load, and leaves it.
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -152,6 +153,11 @@ func TestOverlappingLoadsAcrossAnInvalidation(t *testing.T) {
 		v, err := a.Get(ctx, "x", s.load("x"))
 		return err == nil && v == "new"
 	})
+	// The loss of the lease is pushed. (Its renewal, after a second, would
+	// notice too.)
+	if took := time.Since(invalidated); took > 900*time.Millisecond {
+		t.Fatalf("late callers shared the old load for %v", took)
+	}
 	close(release)
 	if v := <-first; v != "old" {
 		t.Fatalf("the first got %q", v)

@@ -2,6 +2,8 @@
 // Redis, reads, writes and invalidates at random while it spoils connections
 // and servers, and looks for reads that the promise in force forbids.
 //
+// [Conformance] checks single calls on any backend.
+//
 // [Explore] is what tests and the command historycheck run; [Check] judges
 // any history. It needs redis-server.
 package cachetest
