@@ -183,12 +183,13 @@ func (l *layer) obtain(ctx context.Context, id string, c call, load loader) (*it
 		if !lead && !f.serves(&c, arrival) {
 			continue
 		}
-		if f.err != nil {
-			return f.item, f.source, f.err
-		}
 		source := f.source
 		if !lead && source == FromLoad {
 			source = FromShared
+		}
+		if f.err != nil {
+			l.unserved(source)
+			return f.item, source, f.err
 		}
 		return l.served(f.item, source)
 	}
@@ -200,7 +201,11 @@ func (f *flight) serves(c *call, arrival uint64) bool {
 	if f.err != nil {
 		return !c.refresh && !c.strict || f.seq > arrival
 	}
-	if c.strict && f.seq <= arrival {
+	if f.item == nil { // a refresh that left it to someone else
+		return false
+	}
+	asked := f.seq > arrival && (f.source == FromLoad || f.source == FromRedis)
+	if c.strict && !asked {
 		// The flight may have read before the call arrived. But what it was
 		// allowed to fill was valid then: nothing had voided its lease.
 		return f.filled && !c.refresh && f.item.current(f.key.layer.engine) && f.item.in(c.groups)
@@ -209,6 +214,15 @@ func (f *flight) serves(c *call, arrival uint64) bool {
 		return f.item.in(c.groups)
 	}
 	return c.accepts(f.item, f.key.layer.engine.now())
+}
+
+// unserved counts a call that got an error.
+func (l *layer) unserved(source Source) {
+	if source == FromShared {
+		l.stats.shared.Add(1)
+	} else {
+		l.stats.misses.Add(1)
+	}
 }
 
 // served counts an answer and turns a remembered absence into its error.

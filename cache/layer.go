@@ -9,7 +9,6 @@ import (
 // Layer is a typed kind of value in an engine. It is safe for concurrent use.
 type Layer[V any] struct {
 	*layer
-	codec Codec[V]
 }
 
 // layer is the part of a Layer that doesn't depend on the type of its values.
@@ -48,7 +47,7 @@ func NewLayer[V any](e *Engine, o LayerOptions[V]) (*Layer[V], error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Layer[V]{codec: o.Codec, layer: &layer{
+	l := &Layer[V]{layer: &layer{
 		engine:      e,
 		name:        o.Name,
 		prefix:      e.o.Prefix + o.Name + ":",

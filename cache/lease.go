@@ -212,7 +212,7 @@ func (l *layer) awaitClaim(ctx context.Context, f *flight, g *grant) *item {
 			return nil
 		}
 		now := e.clock.NowNano()
-		if en, ok := e.items.GetEntryQuietly(f.key); ok && en.Value.current(e) && now < en.Value.fresh && f.call.accepts(en.Value, now) {
+		if en, ok := e.items.GetEntryQuietly(f.key); ok && en.Value.current(e) && now < en.Value.fresh && f.call.accepts(en.Value, now) && !f.call.strict {
 			return en.Value
 		}
 	}

@@ -58,12 +58,6 @@ func (m *missed) overflow() {
 	m.groups = map[string]bool{groupAll: true}
 }
 
-func (m *missed) empty() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return len(m.keys) == 0 && len(m.groups) == 0
-}
-
 // take hands over what there is.
 func (m *missed) take() (map[memKey]missedKey, map[string]bool) {
 	m.mu.Lock()
