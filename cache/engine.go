@@ -84,7 +84,8 @@ func (e *Engine) generation(_ context.Context, group string) token {
 	return t
 }
 
-// Close refuses new work and waits for what is under way; idempotent.
+// Close refuses new work and waits for loads and calls under way; idempotent.
+// It doesn't wait for leases: Fill does nothing after Close.
 func (e *Engine) Close() error {
 	e.life.Lock()
 	was := e.closed

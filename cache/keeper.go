@@ -33,6 +33,11 @@ func (k *keeper) renew() {
 		return
 	}
 	e := k.layer.engine
+	if !e.begin() { // closed under a lease that nobody ended
+		k.ended = true
+		return
+	}
+	defer e.work.Done()
 	ok, err := e.remote.renew(e.remote.soft.context(), k.layer.key(k.watch.key.id), k.nonce)
 	if err == nil && !ok {
 		e.void(k.watch)

@@ -80,8 +80,8 @@ func (l *layer) claim(ctx context.Context, id string, c call) (*item, Source, *r
 	if !e.begin() {
 		return nil, "", nil
 	}
+	defer e.work.Done()
 	if !e.reserve(&r.watch) {
-		e.work.Done()
 		return nil, "", nil
 	}
 	if it, ok := l.claimRemote(ctx, r, &c); it != nil || !ok {
@@ -153,7 +153,6 @@ func (r *right) release() {
 		if r.grant.keeper != nil {
 			r.grant.keeper.release()
 		}
-		e.work.Done()
 	})
 }
 

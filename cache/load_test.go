@@ -256,3 +256,31 @@ func TestGroupInvalidatedDuringLoad(t *testing.T) {
 		t.Fatalf("cached %q across an invalidation of its group", en.Value)
 	}
 }
+
+// A caller that missed in memory just before the load of another ended must
+// find what that brought, and not load again.
+func TestNoSecondLoadByLatecomers(t *testing.T) {
+	t.Parallel()
+	e := open(t, cache.Options{})
+	l := layer(t, e, cache.LayerOptions[string]{})
+	var loads atomic.Int64
+	const keys, callers = 2000, 8
+	var wg sync.WaitGroup
+	for range callers {
+		wg.Go(func() {
+			for i := range keys {
+				_, err := l.Get(t.Context(), fmt.Sprint(i), func(context.Context, *cache.Fill) (string, error) {
+					loads.Add(1)
+					return "v", nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := loads.Load(); n != keys {
+		t.Fatalf("%d loads of %d keys", n, keys)
+	}
+}
