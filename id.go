@@ -2,6 +2,9 @@ package deja
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"fmt"
 	"strings"
 )
 
@@ -21,6 +24,17 @@ const (
 
 // NewID gives a new random id with the prefix: 128 bits from crypto/rand.
 func NewID(prefix string) string { return prefix + rand.Text() }
+
+// DerivedID gives the id that stands for the given parts, always the same: for
+// requests that may be sent twice and must be done once (Idempotency-Key).
+// 130 bits of SHA-256 over the parts, each with its length.
+func DerivedID(prefix string, parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d:%s", len(p), p)
+	}
+	return prefix + base32.StdEncoding.EncodeToString(h.Sum(nil))[:26]
+}
 
 // maxIDLen is far above any id that deja gives out, and small enough for a key.
 const maxIDLen = 128

@@ -62,8 +62,8 @@ type Answerer struct {
 
 	mu      sync.Mutex
 	closed  bool
-	flights map[string]*flight                 // live answers by key and how they are asked for
-	runs    map[string]context.CancelCauseFunc // runs driven here, by id
+	flights map[string]*flight // live answers by key and how they are asked for
+	runs    map[string]liveRun // runs driven here, by id
 }
 
 // New makes an Answerer; it starts nothing.
@@ -85,7 +85,7 @@ func New(o Options) (*Answerer, error) {
 	}
 	a := &Answerer{
 		layers: o.Layers, model: o.Model, count: o.Monitor, o: o, log: o.Logger,
-		flights: make(map[string]*flight), runs: make(map[string]context.CancelCauseFunc),
+		flights: make(map[string]*flight), runs: make(map[string]liveRun),
 	}
 	a.base, a.stop = context.WithCancelCause(context.Background())
 	return a, nil

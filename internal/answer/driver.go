@@ -74,15 +74,15 @@ func (d *driver) begin(ctx context.Context, seq int64) (*RunStream, error) {
 		return nil, err
 	}
 	drive, cancel := d.a.detached(ctx)
-	d.a.mu.Lock()
-	d.a.runs[d.run.ID] = cancel
-	d.a.mu.Unlock()
 	if d.reply, err = d.a.reply(drive, p); err != nil {
-		d.done(cancel)
+		cancel(nil)
 		return nil, err
 	}
-	d.a.work.Go(func() { d.attend(drive, cancel) })
 	s := &RunStream{Run: d.snapshot(), Outcome: d.reply.Outcome, Key: d.reply.Key, Age: d.reply.Age, feed: d.feed}
+	d.a.mu.Lock()
+	d.a.runs[d.run.ID] = liveRun{cancel, s}
+	d.a.mu.Unlock()
+	d.a.work.Go(func() { d.attend(drive, cancel) })
 	d.a.work.Go(func() {
 		defer d.done(cancel)
 		d.drive(drive)

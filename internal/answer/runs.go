@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"iter"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/dejahq/deja"
@@ -12,6 +13,11 @@ import (
 
 // RunRequest begins a run on a thread.
 type RunRequest struct {
+	// ID is the run's id when the request may be sent again (deja.DerivedID):
+	// a run of that id that is there already is given instead of a second.
+	// Empty: a new id.
+	ID string
+
 	ThreadID    string
 	AssistantID string
 	Messages    []*deja.Message // additional_messages, appended first
@@ -55,6 +61,12 @@ type RunEvent struct {
 	RunID   string               // of Step and delta events
 }
 
+// liveRun is a run that this process drives.
+type liveRun struct {
+	cancel context.CancelCauseFunc
+	stream *RunStream
+}
+
 // StartRun claims the thread, stores the run and lets it go on by itself, to
 // its end even when nobody follows. Outcome and key are known when it returns.
 // CodeActiveRun when the thread is busy.
@@ -67,10 +79,24 @@ func (a *Answerer) StartRun(ctx context.Context, r RunRequest) (*RunStream, erro
 		return nil, err
 	}
 	defer a.work.Done()
+	if r.ID != "" {
+		if s, err := a.sameRun(ctx, r); s != nil || err != nil {
+			return s, err
+		}
+		for i, m := range r.Messages {
+			m.ID = deja.DerivedID(deja.MessagePrefix, r.ID, strconv.Itoa(i))
+		}
+	}
 
 	run := newRun(asst, r, time.Now().UTC().Truncate(time.Millisecond), a.o.RunTimeout)
 	thread, err := a.layers.Store().CreateRun(ctx, run, run.CreatedAt)
 	if err != nil {
+		if code := deja.ErrorCode(err); r.ID != "" && (code == deja.CodeConflict || code == deja.CodeActiveRun) {
+			// The same request may have got there first.
+			if s, e := a.sameRun(ctx, r); s != nil || e != nil {
+				return s, e
+			}
+		}
 		return nil, err
 	}
 	// From here the thread is claimed: whatever happens, the run must end.
@@ -85,7 +111,9 @@ func (a *Answerer) StartRun(ctx context.Context, r RunRequest) (*RunStream, erro
 
 func newRun(asst *deja.Assistant, r RunRequest, now time.Time, timeout time.Duration) *deja.Run {
 	run := r.Settings
-	run.ID = deja.NewID(deja.RunPrefix)
+	if run.ID = r.ID; run.ID == "" {
+		run.ID = deja.NewID(deja.RunPrefix)
+	}
 	run.ThreadID, run.AssistantID = r.ThreadID, asst.ID
 	// Stored as in_progress at once: there is no queue, and a state that lasts
 	// a microsecond is not worth a write. Clients still see the queued event.
@@ -185,10 +213,10 @@ func (a *Answerer) CancelRun(ctx context.Context, threadID, runID string) (*deja
 		return nil, err
 	}
 	a.mu.Lock()
-	cancel := a.runs[runID]
+	live, here := a.runs[runID]
 	a.mu.Unlock()
-	if cancel != nil {
-		cancel(errRunCancelled)
+	if here {
+		live.cancel(errRunCancelled)
 	}
 	return run, nil
 }

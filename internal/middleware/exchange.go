@@ -10,10 +10,9 @@ import (
 // exchange is what the middlewares of one request know together. It is written
 // by the request's own goroutine only.
 type exchange struct {
-	id      string
-	route   string // pattern of the mux that matched
-	client  Client
-	refused bool // before it reached an API
+	id     string
+	route  string // pattern of the mux that matched
+	client Client
 	*recorder
 }
 

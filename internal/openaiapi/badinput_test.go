@@ -147,7 +147,7 @@ func TestBadFields(t *testing.T) {
 	for i := range tools {
 		tools[i] = obj{"type": "function", "function": obj{"name": fmt.Sprintf("f%d", i)}}
 	}
-	before := s.queries.Writes.Load()
+	reads, writes := s.queries.Reads.Load(), s.queries.Writes.Load()
 	for _, c := range []struct {
 		path  string
 		body  obj
@@ -239,8 +239,8 @@ func TestBadFields(t *testing.T) {
 	} {
 		s.post(c.path, c.body).refused(400, c.param, c.code)
 	}
-	if n := s.queries.Writes.Load() - before; n != 0 {
-		t.Errorf("bad fields made %d writes", n)
+	if r, w := s.queries.Reads.Load()-reads, s.queries.Writes.Load()-writes; r != 0 || w != 0 {
+		t.Errorf("bad fields made %d reads and %d writes", r, w)
 	}
 	if s.model.Calls() != 0 {
 		t.Error("a refused request reached the model")

@@ -41,6 +41,13 @@
 // assistants as models, with their name in an extra field name. What a model
 // thinks before it answers is in reasoning_content, of messages and deltas.
 //
+// # Requests that are sent again
+//
+// Creating a message, a run, or a thread with a run takes an Idempotency-Key
+// header: sent again with the same key by the same client, the request finds
+// what it made and makes nothing twice. A run's stream is then followed, or
+// told again.
+//
 // # Headers
 //
 // X-Deja-Cache says where an answer came from (hit, coalesced, miss, bypass,

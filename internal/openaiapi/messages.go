@@ -21,7 +21,14 @@ func (a *API) createMessage(w *response, r *http.Request) error {
 		return err
 	}
 	m.ThreadID = id
-	if err := a.layers.AddMessage(ctx, m, a.o.Now()); err != nil {
+	same, err := idempotentID(r, deja.MessagePrefix, id)
+	if err != nil {
+		return err
+	}
+	if same != "" {
+		m.ID = same
+	}
+	if m, err = a.addMessage(ctx, m, same != ""); err != nil {
 		return err
 	}
 	return w.write(http.StatusOK, showMessage(m))

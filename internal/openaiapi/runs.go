@@ -28,6 +28,9 @@ func (a *API) createRun(w *response, r *http.Request) error {
 		return err
 	}
 	req.ThreadID = thread
+	if req.ID, err = idempotentID(r, deja.RunPrefix, thread); err != nil {
+		return err
+	}
 	run, err := a.answer.StartRun(r.Context(), req)
 	if err != nil {
 		return err
@@ -57,12 +60,26 @@ func (a *API) createThreadAndRun(w *response, r *http.Request) error {
 	if _, err := a.layers.Assistant(ctx, req.AssistantID); err != nil {
 		return err
 	}
-	if err := a.layers.CreateThread(ctx, t, ms...); err != nil {
+	same, err := idempotentID(r, deja.ThreadPrefix, "")
+	if err != nil {
+		return err
+	}
+	if same != "" {
+		t.ID, req.ID = same, deja.DerivedID(deja.RunPrefix, same)
+		for i, m := range ms {
+			m.ID = deja.DerivedID(deja.MessagePrefix, same, strconv.Itoa(i))
+		}
+	}
+	// A thread of a request that is sent again is there already.
+	if err := a.layers.CreateThread(ctx, t, ms...); err != nil && (same == "" || deja.ErrorCode(err) != deja.CodeConflict) {
 		return err
 	}
 	req.ThreadID = t.ID
 	run, err := a.answer.StartRun(ctx, req)
 	if err != nil {
+		if same != "" {
+			return err // sent again, it goes on from here
+		}
 		if e := a.layers.DeleteThread(context.WithoutCancel(ctx), t.ID); e != nil {
 			a.log.WarnContext(ctx, "a thread without a run was left behind", "thread", t.ID, "error", e)
 		}

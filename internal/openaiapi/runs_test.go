@@ -340,7 +340,8 @@ func TestFailedRun(t *testing.T) {
 	asst := s.assistant(obj{"cache": obj{"policy": "assistant"}})
 	s.model.Next(llmtest.Any, llmtest.Text("Half "), llmtest.Cut())
 	s.model.Next(llmtest.Any, llmtest.RateLimited(time.Second))
-	for _, code := range []string{"server_error", "rate_limit_exceeded"} {
+	s.model.Next(llmtest.Any, llmtest.Text("Bad "), llmtest.Finish("content_filter"))
+	for _, code := range []string{"server_error", "rate_limit_exceeded", "invalid_prompt"} {
 		thread := s.thread("Q?")
 		events, _ := s.stream("/v1/threads/"+thread+"/runs", obj{"assistant_id": asst, "stream": true})
 		failed := last(t, events, "thread.run.failed")

@@ -223,6 +223,7 @@ func TestRefusedUploads(t *testing.T) {
 			t.Errorf("%s: %s", name, r.body)
 		}
 	}
+	s.upload(asst, file(strings.Repeat("1,2\n", maxUpload/2))...).refused(413, "file", "file_too_large")
 	body, contentType := form(t, file(fruit)...)
 	path := "/v1/assistants/" + asst + "/data_sources"
 	s.do("POST", path, body[:len(body)-30], "Content-Type", contentType).refused(400, "", "invalid_form")

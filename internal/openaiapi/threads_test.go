@@ -132,6 +132,7 @@ func TestIDsOfOtherKindsAreNotFound(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	thread, asst := s.thread("q"), s.assistant()
+	before := s.queries.Reads.Load()
 	for _, id := range []string{thread, "x", "asst_", "asst_%00", "asst_a%2Fb", "asst_ä", "asst_%20"} {
 		s.get("/v1/assistants/"+id).refused(404, "", "not_found")
 	}
@@ -140,6 +141,9 @@ func TestIDsOfOtherKindsAreNotFound(t *testing.T) {
 		s.get("/v1/threads/"+id+"/runs").refused(404, "", "not_found")
 	}
 	s.get("/v1/threads/"+thread+"/messages/"+thread).refused(404, "", "not_found")
+	if n := s.queries.Reads.Load() - before; n != 0 {
+		t.Errorf("what cannot be an id made %d queries", n)
+	}
 	s.get("/v1/threads/"+thread+"/runs/run_x").refused(404, "", "not_found")
 	s.get("/v1/threads/"+thread+"/runs/run_x/steps").refused(404, "", "not_found")
 	s.get("/v1/assistants/"+asst+"/data_sources/src_x").refused(404, "", "not_found")
