@@ -103,6 +103,7 @@ func TestSilentStreamIsKeptAlive(t *testing.T) {
 		if diff := cmp.Diff(want, w.writes); diff != "" {
 			t.Error(diff)
 		}
+		e.keepAlive() // as a timer does that fired while the stream was closed
 		time.Sleep(time.Hour)
 		if len(w.writes) != len(want) {
 			t.Error("something was written after the end")
