@@ -36,8 +36,7 @@ const (
 // A call that is answered from memory allocates nothing, unless load is a
 // closure: then Go allocates the closure.
 func (l *Layer[V]) Get(ctx context.Context, id string, load Loader[V], opts ...Option) (V, error) {
-	c := newCall(opts)
-	if it := l.recall(id, &c); it != nil {
+	if it := l.recallWith(id, opts); it != nil {
 		if it.negative {
 			var none V
 			return none, ErrNotFound
@@ -45,7 +44,7 @@ func (l *Layer[V]) Get(ctx context.Context, id string, load Loader[V], opts ...O
 		v, _ := it.value.(V)
 		return v, nil
 	}
-	it, _, err := l.lookup(ctx, id, load, c)
+	it, _, err := l.lookup(ctx, id, load, newCall(opts))
 	if err != nil {
 		var none V
 		return none, err
@@ -99,11 +98,20 @@ func (l *Layer[V]) entry(id string, it *item, source Source) Entry[V] {
 	return en
 }
 
+// recallWith is recall with options, without the work that no options need.
+func (l *layer) recallWith(id string, opts []Option) *item {
+	if len(opts) == 0 {
+		return l.recall(id, nil)
+	}
+	c := newCall(opts)
+	return l.recall(id, &c)
+}
+
 // recall answers from memory; nil means that it can't, or that a refresh is
 // due, which the long way then starts.
 func (l *layer) recall(id string, c *call) *item {
 	e := l.engine
-	if (l.promise != Bounded || c.promise != 0) && l.unverified(c) {
+	if (l.promise != Bounded || c != nil && c.promise != 0) && l.unverified(c) {
 		return nil
 	}
 	it, ok := e.items.GetIfPresent(memKey{l, id})

@@ -125,8 +125,11 @@ func (c *call) check(id string) error {
 }
 
 // accepts says whether an entry is good enough for the call: young and new
-// enough, and in the groups that it names. Freshness is the caller's to check.
+// enough, and in the groups that it names; nil stands for no options. Freshness is the caller's to check.
 func (c *call) accepts(it *item, now int64) bool {
+	if c == nil {
+		return len(it.gens) <= 1
+	}
 	if c.refresh || c.hasMaxAge && now-it.created > c.maxAge || it.version < c.minVersion {
 		return false
 	}

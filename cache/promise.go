@@ -44,7 +44,7 @@ func WithPromise(p Promise) Option { return Option{kind: optionPromise, number: 
 
 // promise gives the promise of a call.
 func (l *layer) promised(c *call) Promise {
-	if c.promise != 0 && l.engine.remote != nil {
+	if c != nil && c.promise != 0 && l.engine.remote != nil {
 		return c.promise
 	}
 	return l.promise
