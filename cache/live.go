@@ -90,7 +90,15 @@ func (l *layer) follow(ctx context.Context, id string, yield func(Live, error) b
 	}
 	defer e.work.Done()
 	key := l.key(id)
-	holder, err := e.remote.leaseHolder(e.remote.soft.context(), key)
+	// Who follows waits for a slow value, and not for the cache: Redis has the
+	// hard timeout here.
+	patient := func() (context.Context, context.CancelFunc) { return context.WithTimeout(ctx, e.o.HardTimeout) }
+	look := func() (string, error) {
+		ctx, cancel := patient()
+		defer cancel()
+		return e.remote.leaseHolder(ctx, key)
+	}
+	holder, err := look()
 	if err != nil || holder == "" {
 		return ErrNoHolder
 	}
@@ -100,7 +108,9 @@ func (l *layer) follow(ctx context.Context, id string, yield func(Live, error) b
 	var said int64
 	for last, stands, wait := "0", true, liveWait; ; {
 		if now := e.now(); said == 0 || now-said > int64(followedEvery) {
-			_ = e.remote.sayFollowed(e.remote.soft.context(), key)
+			within, cancel := patient()
+			_ = e.remote.sayFollowed(within, key)
+			cancel()
 			said = now
 		}
 		pieces, err := e.remote.livePiecesAfter(ctx, key, last, wait)
@@ -122,7 +132,7 @@ func (l *layer) follow(ctx context.Context, id string, yield func(Live, error) b
 		if len(pieces) > 0 {
 			continue
 		}
-		now, err := e.remote.leaseHolder(e.remote.soft.context(), key)
+		now, err := look()
 		if err != nil {
 			return ErrNoHolder
 		}

@@ -50,6 +50,9 @@ func openNode(ctx context.Context, c *config, log *slog.Logger) (_ *node, err er
 	}()
 	var watched *mongo.Store
 	if n.store, watched, err = openStore(ctx, c, log); err != nil {
+		if deja.ErrorCode(err) == deja.CodeInvalid {
+			err = usageError{err}
+		}
 		return n, err
 	}
 	n.engine, err = cache.Open(ctx, cache.Options{
@@ -145,6 +148,9 @@ func openModel(c *config, log *slog.Logger) (answer.Model, error) {
 	return llm.New(llm.Options{BaseURL: c.OpenAIBaseURL, APIKey: c.OpenAIKey, Timeout: time.Duration(c.ModelTimeout), Logger: log})
 }
 
+// bodyPause is how long a client may pause while it sends a body.
+const bodyPause = 30 * time.Second
+
 // routes puts the APIs behind what every request passes.
 func (n *node) routes(c *config, kinds *layers.Layers) (http.Handler, error) {
 	mux := http.NewServeMux()
@@ -162,6 +168,16 @@ func (n *node) routes(c *config, kinds *layers.Layers) (http.Handler, error) {
 		return nil, err
 	}
 	cached.Routes(mux)
+	// Without these the mux would redirect to the subtrees, and answer the
+	// rest in plain text.
+	mux.HandleFunc("/api/cache", func(w http.ResponseWriter, r *http.Request) {
+		cached.WriteError(w, r, deja.Errorf(deja.CodeNotFound, "There is health, metrics and invalidate under /api/cache."))
+	})
+	nothing := func(w http.ResponseWriter, r *http.Request) {
+		v1.WriteError(w, r, deja.Errorf(deja.CodeNotFound, "There is no %s %.200s here; the APIs are /v1 and /api/cache.", r.Method, r.URL.Path))
+	}
+	mux.HandleFunc("/v1", nothing)
+	mux.HandleFunc("/", nothing)
 
 	// What is refused on the way is said in the shape of the API that was asked.
 	refuse := func(w http.ResponseWriter, r *http.Request, err error) {
@@ -177,7 +193,7 @@ func (n *node) routes(c *config, kinds *layers.Layers) (http.Handler, error) {
 	}
 	chain := []middleware.Middleware{
 		middleware.RequestID(), middleware.AccessLog(n.log), middleware.Observe(n.monitor),
-		middleware.Recover(n.log, refuse), middleware.SecurityHeaders(), guard,
+		middleware.Recover(n.log, refuse), middleware.SecurityHeaders(), middleware.Patience(bodyPause), guard,
 		middleware.Identify(c.proxies()), middleware.Authenticate(c.APIKeys, refuse),
 	}
 	if n.limiter != nil {

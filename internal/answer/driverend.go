@@ -29,7 +29,10 @@ func (d *driver) end(ctx context.Context, status deja.RunStatus, why *deja.RunEr
 	if writing {
 		step = d.run.Steps[d.step] // save may put another run in the place of this
 	}
-	if err := d.save(ctx); err != nil {
+	switch err := d.save(ctx); {
+	case err == nil:
+	case deja.ErrorCode(err) == deja.CodeNotFound: // deleted with its thread: nobody can ask for it any more
+	default:
 		d.a.log.ErrorContext(ctx, "a run's end was not stored", "run", d.run.ID, "status", status, "error", err)
 		if deja.ErrorCode(err) != deja.CodeInvalid {
 			d.feed.end(err)

@@ -221,6 +221,17 @@ func (a *Answerer) CancelRun(ctx context.Context, threadID, runID string) (*deja
 	return run, nil
 }
 
+// Forget ends what is under way here for a thread that was deleted.
+func (a *Answerer) Forget(threadID string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, live := range a.runs {
+		if live.stream.Run.ThreadID == threadID {
+			live.cancel(errRunCancelled)
+		}
+	}
+}
+
 // errRunCancelled is the cause of a run's end when its caller asked for it.
 var errRunCancelled = deja.Errorf(deja.CodeCancelled, "The run was cancelled.")
 

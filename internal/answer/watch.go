@@ -12,8 +12,8 @@ import (
 // tell a run whose node was lost from one that takes its time, and end it: no
 // run stays in progress.
 const (
-	seenEvery  = 10 * time.Second // how often a driver says that it is at work
-	lostAfter  = 4 * seenEvery    // without a word for so long, a run is lost
+	seenEvery  = 5 * time.Second  // how often a driver says that it is at work
+	lostAfter  = 8 * seenEvery    // without a word for so long, a run is lost
 	sweepEvery = 15 * time.Second // how often a node looks for lost runs
 	sweepRuns  = 100              // at most, at a time
 )

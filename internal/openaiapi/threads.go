@@ -88,6 +88,7 @@ func (a *API) deleteThread(w *response, r *http.Request) error {
 	if err := a.layers.DeleteThread(r.Context(), id); err != nil {
 		return err
 	}
+	a.answer.Forget(id)
 	return w.write(http.StatusOK, deletedObject{ID: id, Object: "thread.deleted", Deleted: true})
 }
 

@@ -150,7 +150,7 @@ func (s *byteSurvey) decide(marked bool) (encoding.Encoding, error) {
 		return nil, deja.Errorf(deja.CodeInvalid, "the file holds binary data, not text (or UTF-16 without a byte order mark)")
 	case s.invalid == 0:
 		return nil, nil
-	case marked || s.sequence > s.invalid:
+	case marked || 2*s.sequence >= s.invalid: // other encodings hardly ever look like UTF-8
 		return nil, deja.Errorf(deja.CodeInvalid, "line %d is not valid UTF-8, though the rest of the file seems to be", s.badLine)
 	case s.undef > 0 || s.high > many && s.high*share > s.letters+s.high:
 		return nil, deja.Errorf(deja.CodeInvalid, "the text is in an encoding that cannot be told for sure; save the file as UTF-8")
