@@ -41,6 +41,11 @@ type Options struct {
 	// RunTimeout bounds a whole answer, and is the expiry of runs. Default 10 min.
 	RunTimeout time.Duration
 
+	// ContextTokens is about how many tokens of instructions and conversation
+	// a run shows the model when its caller does not say; the oldest messages
+	// are left out. Default 100,000.
+	ContextTokens int
+
 	// CompleteAbandoned lets a call go on, and into the cache, when its last
 	// reader has left. Default: it is cancelled.
 	CompleteAbandoned bool
@@ -76,6 +81,9 @@ func New(o Options) (*Answerer, error) {
 	}
 	if o.ToolTimeout <= 0 {
 		o.ToolTimeout = 5 * time.Second
+	}
+	if o.ContextTokens <= 0 {
+		o.ContextTokens = 100_000
 	}
 	if o.RunTimeout <= 0 {
 		o.RunTimeout = 10 * time.Minute

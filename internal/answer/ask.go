@@ -33,7 +33,7 @@ func (a *Answerer) Ask(ctx context.Context, q Question) (*Reply, error) {
 	if req.Tools == nil {
 		req.Tools = functionTools(asst.Tools)
 	}
-	p, err := a.prepare(ctx, asst, clientScope(asst.ID, q.Client), req, asst.Instructions, q.Control)
+	p, err := a.prepare(ctx, asst, clientScope(asst.ID, q.Client), req, asst.Instructions, 0, q.Control)
 	if err != nil {
 		return nil, err
 	}

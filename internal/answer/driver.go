@@ -69,7 +69,7 @@ func (d *driver) begin(ctx context.Context, seq int64) (*RunStream, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := d.a.prepare(ctx, d.assistant, d.run.ThreadID, d.request(tc), d.run.Instructions, d.control)
+	p, err := d.a.prepare(ctx, d.assistant, d.run.ThreadID, d.request(tc), d.run.Instructions, d.budget(), d.control)
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +119,15 @@ func (d *driver) request(tc *deja.ThreadContext) deja.ModelRequest {
 		}
 	}
 	return req
+}
+
+// budget is how many tokens the model may be shown: what the caller allows, or
+// what any model takes.
+func (d *driver) budget() int {
+	if d.run.MaxPromptTokens != nil {
+		return *d.run.MaxPromptTokens
+	}
+	return d.a.o.ContextTokens
 }
 
 // drive follows the answer and ends the run.

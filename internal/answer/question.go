@@ -24,8 +24,9 @@ type prepared struct {
 
 // prepare completes a request with the assistant's instructions, settings and
 // schema, and names the answer. Scope is whose answer it is when the assistant
-// does not share answers.
-func (a *Answerer) prepare(ctx context.Context, asst *deja.Assistant, scope string, req deja.ModelRequest, more string, control Control) (*prepared, error) {
+// does not share answers; budget is how many tokens the request may have, 0
+// for any number.
+func (a *Answerer) prepare(ctx context.Context, asst *deja.Assistant, scope string, req deja.ModelRequest, more string, budget int, control Control) (*prepared, error) {
 	p := &prepared{assistant: asst, request: &req, control: control}
 	if len(asst.Sources) > 0 {
 		s, err := a.layers.Schema(ctx, asst.ID)
@@ -37,6 +38,9 @@ func (a *Answerer) prepare(ctx context.Context, asst *deja.Assistant, scope stri
 	complete(&req, asst, p.schema, more)
 	if asst.Sharing == deja.ShareAssistant {
 		scope = asst.ID
+	}
+	if !fit(&req, budget) {
+		return nil, errPromptTooLong
 	}
 	p.cached = cacheable(asst, &req)
 	asked := &req

@@ -3,6 +3,7 @@ package answer
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
 	"slices"
 	"strconv"
@@ -102,6 +103,11 @@ func (a *Answerer) StartRun(ctx context.Context, r RunRequest) (*RunStream, erro
 	// From here the thread is claimed: whatever happens, the run must end.
 	d := &driver{a: a, run: run, assistant: asst, control: r.Control, feed: &feed[RunEvent]{}}
 	s, err := d.start(ctx, thread.Seq, r.Messages)
+	if errors.Is(err, errPromptTooLong) && run.MaxPromptTokens != nil {
+		d.run.IncompleteReason = "max_prompt_tokens"
+		d.end(context.WithoutCancel(ctx), deja.RunIncomplete, nil)
+		return &RunStream{Run: d.snapshot(), Outcome: Bypass, feed: d.feed}, nil
+	}
 	if err != nil {
 		d.fail(context.WithoutCancel(ctx), err)
 		return nil, err

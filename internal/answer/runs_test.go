@@ -365,3 +365,30 @@ func TestCloseEndsRuns(t *testing.T) {
 		t.Errorf("a question after close: %v", err)
 	}
 }
+
+// TestRunPromptLimit: the oldest messages are left out for max_prompt_tokens;
+// a question that is too long by itself ends the run as incomplete.
+func TestRunPromptLimit(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	a := h.assistant(deja.ShareThread)
+	long := strings.Repeat("long ", 400) // about 500 tokens
+	th := h.thread("oldest "+long, "older "+long, "Newest?")
+	h.model.On(llmtest.Any, llmtest.Text("Yes."))
+	h.run(answer.RunRequest{ThreadID: th.ID, AssistantID: a.ID, Settings: deja.Run{MaxPromptTokens: new(700)}})
+	var seen []string
+	for _, m := range h.model.LastRequest().Messages {
+		seen = append(seen, strings.Fields(m.Text)[0])
+	}
+	if diff := cmp.Diff([]string{"Be", "older", "Newest?"}, seen); diff != "" {
+		t.Errorf("the model saw %s", diff)
+	}
+	calls := h.model.Calls()
+	s, events := h.run(answer.RunRequest{ThreadID: h.thread(long).ID, AssistantID: a.ID, Settings: deja.Run{MaxPromptTokens: new(300)}})
+	if last := events[len(events)-1]; last.Name != "thread.run.incomplete" || last.Run.IncompleteReason != "max_prompt_tokens" {
+		t.Errorf("the last event is %s: %+v", last.Name, last.Run)
+	}
+	if r := h.stored(s.Run.ThreadID, s.Run.ID); r.Status != deja.RunIncomplete || h.model.Calls() != calls {
+		t.Errorf("stored %s, %d calls", r.Status, h.model.Calls()-calls)
+	}
+}

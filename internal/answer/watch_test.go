@@ -87,7 +87,10 @@ func TestLostRunsEnd(t *testing.T) {
 	if _, err := h.CancelRun(t.Context(), th.ID, s.Run.ID); deja.ErrorCode(err) != deja.CodeInvalid {
 		t.Errorf("cancel: %v", err)
 	}
-	h.model.On(llmtest.Any, llmtest.Text("Now."))
+	h.model.On(llmtest.Asked("Next?"), llmtest.Text("Now."))
+	if _, err := h.layers.AppendMessages(t.Context(), th.ID, userMessage(th.ID, "Next?")); err != nil {
+		t.Fatal(err)
+	}
 	h.run(answer.RunRequest{ThreadID: th.ID, AssistantID: a.ID})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
