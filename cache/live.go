@@ -106,6 +106,13 @@ func (l *layer) follow(ctx context.Context, id string, yield func(Live, error) b
 		return nil
 	}
 	var said int64
+	failed := 0
+	// A command that fails says nothing about the holder, only the lease does;
+	// a Redis that is away is known by the breaker.
+	hopeless := func(err error) bool {
+		failed++
+		return errors.Is(err, errAway) || failed >= liveFailures
+	}
 	for last, stands, wait := "0", true, liveWait; ; {
 		if now := e.now(); said == 0 || now-said > int64(followedEvery) {
 			within, cancel := patient()
@@ -117,8 +124,10 @@ func (l *layer) follow(ctx context.Context, id string, yield func(Live, error) b
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case err != nil || len(pieces) == 0 && !stands:
+		case err != nil && hopeless(err), err == nil && len(pieces) == 0 && !stands:
 			return ErrNoHolder
+		case err != nil:
+			continue
 		}
 		for _, p := range pieces {
 			last = p.id
@@ -133,9 +142,13 @@ func (l *layer) follow(ctx context.Context, id string, yield func(Live, error) b
 			continue
 		}
 		now, err := look()
-		if err != nil {
+		switch {
+		case err != nil && hopeless(err):
 			return ErrNoHolder
+		case err != nil:
+			continue
 		}
+		failed = 0
 		if now != holder {
 			// It may have published its end just before: one more look.
 			stands, wait = false, time.Millisecond

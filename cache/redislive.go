@@ -29,6 +29,10 @@ const (
 	followedTTL    = 4 * followedEvery
 )
 
+// liveFailures is how many commands in a row may fail before a follower gives
+// up; each has the hard timeout.
+const liveFailures = 4
+
 func liveKey(key string) string     { return "{" + key + "}" + liveSuffix }
 func followedKey(key string) string { return "{" + key + "}" + followedSuffix }
 

@@ -174,6 +174,7 @@ func (a *Answerer) fly(ctx context.Context, f *flight, p *prepared) {
 		f.add(e)
 	}}
 	for attempt := 0; ; attempt++ {
+		err = nil // what a former attempt ran into has passed
 		readers.again()
 		found, lease := a.look(ctx, f, p)
 		if found != nil {
