@@ -54,10 +54,13 @@ func TestTwoNodes(t *testing.T) {
 		return strings.Contains(model.LastRequest().Messages[0].Text, "Be brief.")
 	})
 
-	// So does an invalidation through the cache API.
+	// So does an invalidation through the cache API. (That of the change above
+	// comes in steps, the last of which may take a moment to get here.)
+	eventually(t, "node b remembers", func() bool {
+		answer, _ := turn(t, b, id, "One more?")
+		return answer.Outcome == client.Hit
+	})
 	calls := model.Calls()
-	wantOutcome(t, second(turn(t, b, id, "One more?")), client.Miss)
-	wantOutcome(t, second(turn(t, b, id, "One more?")), client.Hit)
 	if _, err := a.InvalidateAll(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -65,8 +68,8 @@ func TestTwoNodes(t *testing.T) {
 		answer, _ := turn(t, b, id, "One more?")
 		return answer.Outcome == client.Miss
 	})
-	if model.Calls() != calls+2 {
-		t.Errorf("%d model calls, want %d", model.Calls(), calls+2)
+	if model.Calls() != calls+1 {
+		t.Errorf("%d model calls, want %d", model.Calls(), calls+1)
 	}
 }
 

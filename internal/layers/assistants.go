@@ -124,18 +124,21 @@ func (l *Layers) SawChange(ctx context.Context, id string, version int64, byHand
 	if !deja.ValidID(deja.AssistantPrefix, id) {
 		return
 	}
-	e, cached := l.assistants.Peek(ctx, id, cache.InGroup(assistantGroup(id)), cache.Uncounted())
-	if cached && !byHand && version > 0 && e.Version >= version {
+	if byHand || version == 0 {
+		l.assistantChanged(ctx, id, 0, 0)
 		return
 	}
-	if byHand {
-		version = 0
+	e, cached := l.assistants.Peek(ctx, id, cache.InGroup(assistantGroup(id)), cache.Uncounted())
+	if cached && e.Version >= version {
+		return
 	}
-	l.assistantChanged(ctx, id, version, 0)
-	if version > 0 {
-		if _, err := l.schemas.Invalidate(ctx, id, 0); err != nil {
-			l.log.ErrorContext(ctx, "invalidation after a change failed", "assistant", id, "error", err)
-		}
+	// Mostly the writer is just about to say so itself. What is dropped here is
+	// what would be wrong if it had died: answers have the version in their
+	// keys, and need not go.
+	_, err := l.assistants.Invalidate(ctx, id, version)
+	_, e2 := l.schemas.Invalidate(ctx, id, 0)
+	if err = errors.Join(err, e2); err != nil {
+		l.log.ErrorContext(ctx, "invalidation after a change failed", "assistant", id, "error", err)
 	}
 }
 
