@@ -136,6 +136,8 @@ func TestTextRefused(t *testing.T) {
 		"NUL in UTF-16":      {"\xFF\xFEa\x00,\x00b\x00\n\x00\x00\x00,\x00", Options{}, deja.CodeInvalid, "line 2 holds binary"},
 		"half a character":   {"\xFF\xFEa\x00,", Options{}, deja.CodeInvalid, "middle"},
 		"UTF-32":             {"\xFF\xFE\x00\x00a\x00\x00\x00", Options{}, deja.CodeUnsupported, "UTF-32"},
+		"stray bytes":        {"a,b\nå,1\n\xff\xfe,2\n", Options{}, deja.CodeInvalid, "line 3 is not valid UTF-8"},
+		"Shift_JIS":          {"\x82\xe8\x82\xf1\x82\xb2,b\n\x82\xdd\x82\xa9\x82\xf1,1\n", Options{}, deja.CodeInvalid, "encoding that cannot be told"},
 		"damaged UTF-8":      {"a,b\né,ü\nö,\xff\n", Options{}, deja.CodeInvalid, "line 3 is not valid UTF-8"},
 		"Cyrillic":           {russian, Options{}, deja.CodeInvalid, "save the file as UTF-8"},
 		"many bytes":         {strings.Repeat("a,b\n", 30), small, deja.CodeTooLarge, "120 bytes; at most 100"},

@@ -75,6 +75,7 @@ type byteSurvey struct {
 	invalid  int64 // bytes that cannot be UTF-8
 	badLine  int64 // the line of the first
 	undef    int64 // bytes that Windows-1252 leaves undefined
+	rare     int64 // bytes that Windows-1252 has for signs nobody writes, and Shift_JIS in every word
 	nul      bool
 }
 
@@ -132,6 +133,8 @@ func (s *byteSurvey) count(b []byte, line *int64, last bool) (used int) {
 			switch h {
 			case 0x81, 0x8D, 0x8F, 0x90, 0x9D:
 				s.undef++
+			case 0x82, 0x83, 0x84, 0x86, 0x87, 0x88, 0x89, 0x8B, 0x98, 0x9B:
+				s.rare++
 			}
 		}
 		i += n
@@ -152,7 +155,7 @@ func (s *byteSurvey) decide(marked bool) (encoding.Encoding, error) {
 		return nil, nil
 	case marked || 2*s.sequence >= s.invalid: // other encodings hardly ever look like UTF-8
 		return nil, deja.Errorf(deja.CodeInvalid, "line %d is not valid UTF-8, though the rest of the file seems to be", s.badLine)
-	case s.undef > 0 || s.high > many && s.high*share > s.letters+s.high:
+	case s.undef > 0 || 3*s.rare > s.high || s.high > many && s.high*share > s.letters+s.high:
 		return nil, deja.Errorf(deja.CodeInvalid, "the text is in an encoding that cannot be told for sure; save the file as UTF-8")
 	}
 	return charmap.Windows1252, nil
