@@ -35,12 +35,7 @@ func (d *driver) start(ctx context.Context, seq int64, more []*deja.Message) (*R
 		RunEvent{Name: "thread.run.created", Run: queued, RunID: d.run.ID},
 		RunEvent{Name: "thread.run.queued", Run: queued, RunID: d.run.ID},
 	)
-	s, err := d.begin(ctx, seq)
-	if err != nil {
-		return nil, err
-	}
-	s.Run = queued
-	return s, nil
+	return d.begin(ctx, seq, queued)
 }
 
 // resume goes on with a run after its tool outputs came.
@@ -59,11 +54,12 @@ func (d *driver) resume(ctx context.Context) (*RunStream, error) {
 	queued := d.snapshot()
 	queued.Status = deja.RunQueued
 	d.feed.add(RunEvent{Name: "thread.run.queued", Run: queued, RunID: d.run.ID})
-	return d.begin(ctx, thread.Seq)
+	return d.begin(ctx, thread.Seq, d.snapshot())
 }
 
-// begin asks the question and leaves the rest to a goroutine of its own.
-func (d *driver) begin(ctx context.Context, seq int64) (*RunStream, error) {
+// begin asks the question and leaves the rest to a goroutine of its own. shown
+// is the run as its caller first sees it.
+func (d *driver) begin(ctx context.Context, seq int64, shown *deja.Run) (*RunStream, error) {
 	d.feed.add(RunEvent{Name: "thread.run.in_progress", Run: d.snapshot(), RunID: d.run.ID})
 	tc, err := d.a.layers.Context(ctx, d.run.ThreadID, seq)
 	if err != nil {
@@ -78,11 +74,13 @@ func (d *driver) begin(ctx context.Context, seq int64) (*RunStream, error) {
 		cancel(nil)
 		return nil, err
 	}
-	s := &RunStream{Run: d.snapshot(), Outcome: d.reply.Outcome, Key: d.reply.Key, Age: d.reply.Age, feed: d.feed}
+	s := &RunStream{Run: shown, Outcome: d.reply.Outcome, Key: d.reply.Key, Age: d.reply.Age, feed: d.feed}
 	d.a.mu.Lock()
 	d.a.runs[d.run.ID] = liveRun{cancel, s}
 	d.a.mu.Unlock()
-	d.a.work.Go(func() { d.attend(drive, cancel) })
+	// What attends the run knows it by name: the run itself is the driver's.
+	threadID, runID := d.run.ThreadID, d.run.ID
+	d.a.work.Go(func() { d.a.attend(drive, threadID, runID, cancel) })
 	d.a.work.Go(func() {
 		defer d.done(cancel)
 		d.drive(drive)

@@ -83,7 +83,7 @@ func TestReadersComeAndGo(t *testing.T) {
 			if i == 3 {
 				url = "redis://" + lost.Addr()
 			}
-			nodes[i] = newNode(t, model, store, cache.Options{Redis: &cache.RedisOptions{URL: url}, SoftTimeout: time.Second})
+			nodes[i] = newNode(t, model, store, cache.Options{Redis: &cache.RedisOptions{URL: url}, SoftTimeout: 5 * time.Second, HardTimeout: 10 * time.Second})
 		}
 		a := nodes[0].assistant(deja.ShareAssistant)
 		text := func(q int) string {

@@ -61,7 +61,7 @@ func lastQuestion(ms []deja.ChatMessage) string {
 // wordsOf gives the words of a text, folded. An apostrophe belongs to its word
 // but does not count, so that today's is todays.
 func wordsOf(text string) []string {
-	text = strings.NewReplacer("'", "", "’", "").Replace(cases.Fold().String(norm.NFKC.String(text)))
+	text = strings.NewReplacer("'", "", "’", "").Replace(fold(text))
 	return strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.IsMark(r) })
 }
 
@@ -89,13 +89,30 @@ func normalized(req *deja.ModelRequest) *deja.ModelRequest {
 // normalizeText applies Unicode NFKC and full case folding, joins runs of
 // white space, and drops final punctuation. A text of nothing else stays.
 func normalizeText(text string) string {
-	folded := strings.Join(strings.Fields(cases.Fold().String(norm.NFKC.String(text))), " ")
+	// Each step can leave what another would change; a few rounds settle it.
+	for range 8 {
+		next := normalizeOnce(text)
+		if next == text {
+			break
+		}
+		text = next
+	}
+	return text
+}
+
+func normalizeOnce(text string) string {
+	folded := strings.Join(strings.Fields(fold(text)), " ")
 	cut := strings.TrimRightFunc(folded, func(r rune) bool {
 		return unicode.IsSpace(r) || strings.ContainsRune(".!?…。！？", r)
 	})
 	if cut == "" {
 		return folded
 	}
-	// Folding can leave what NFKC would join, and the other way round.
-	return norm.NFKC.String(cut)
+	return cut
+}
+
+// fold makes texts equal that differ in Unicode form and case only. Lower case
+// comes last because some letters (Cherokee) fold to capitals, and back.
+func fold(text string) string {
+	return norm.NFKC.String(strings.ToLower(cases.Fold().String(norm.NFKC.String(text))))
 }

@@ -20,7 +20,7 @@ const (
 
 // attend says that the run is at work until ctx ends, and ends it when another
 // node was asked to cancel it.
-func (d *driver) attend(ctx context.Context, cancel context.CancelCauseFunc) {
+func (a *Answerer) attend(ctx context.Context, threadID, runID string, cancel context.CancelCauseFunc) {
 	tick := time.NewTicker(seenEvery)
 	defer tick.Stop()
 	for {
@@ -29,13 +29,13 @@ func (d *driver) attend(ctx context.Context, cancel context.CancelCauseFunc) {
 			return
 		case <-tick.C:
 		}
-		status, err := d.a.layers.Store().TouchRun(ctx, d.run.ThreadID, d.run.ID, time.Now().UTC())
+		status, err := a.layers.Store().TouchRun(ctx, threadID, runID, time.Now().UTC())
 		switch {
 		case deja.ErrorCode(err) == deja.CodeNotFound: // deleted with its thread
 			cancel(errRunCancelled)
 			return
 		case err != nil:
-			d.a.log.WarnContext(ctx, "a run could not be marked as being at work", "run", d.run.ID, "error", err)
+			a.log.WarnContext(ctx, "a run could not be marked as being at work", "run", runID, "error", err)
 		case status == deja.RunCancelling || status.Terminal():
 			cancel(errRunCancelled)
 			return
