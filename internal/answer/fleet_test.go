@@ -96,12 +96,16 @@ func TestFollowerTakesOver(t *testing.T) {
 	}
 	defer leader.Close()
 	defer close(lost)
-	var all sync.WaitGroup
-	for i, n := range nodes[1:] {
+	var followers []*answer.Reply
+	for _, n := range nodes[1:] {
 		r, err := n.Ask(t.Context(), question(a.ID, "Who goes on?"))
 		if err != nil || r.Outcome != answer.Coalesced {
 			t.Fatal(r, err)
 		}
+		followers = append(followers, r)
+	}
+	var all sync.WaitGroup
+	for i, r := range followers { // all follow before the first can take the lease away
 		all.Go(func() {
 			var pieces []string
 			for d, err := range r.Deltas(t.Context()) {
