@@ -111,6 +111,14 @@ type Store interface {
 	// SeenAt lies before seenBefore, oldest first, at most limit.
 	UnfinishedRuns(ctx context.Context, seenBefore time.Time, limit int) ([]Run, error)
 
+	// SaveDay stores one node's share of a day, unless one of the same node and
+	// day is there whose Seq is not lower: then nothing happens, and that is no
+	// error. A day that is none and an empty node are CodeInvalid.
+	SaveDay(ctx context.Context, share DayShare) error
+	// Days gives the days from the one named on of which something is stored,
+	// each with its shares added up, oldest first.
+	Days(ctx context.Context, from string) ([]DayTotals, error)
+
 	// Ping reports whether the store answers.
 	Ping(ctx context.Context) error
 	// Name is "sqlite" or "mongodb".

@@ -22,7 +22,7 @@ type Store struct {
 	log     *slog.Logger
 	gate    *gate
 
-	assistants, sources, threads, messages, runs, leftovers collection
+	assistants, sources, threads, messages, runs, leftovers, days collection
 }
 
 var _ deja.Store = (*Store)(nil)
@@ -48,6 +48,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.messages = collection{s, db.Collection("messages")}
 	s.runs = collection{s, db.Collection("runs")}
 	s.leftovers = collection{s, db.Collection("leftovers")}
+	s.days = collection{s, db.Collection("days")}
 	err = s.Ping(ctx)
 	if err == nil {
 		err = s.createIndexes(ctx)
@@ -84,6 +85,7 @@ func (s *Store) createIndexes(ctx context.Context) error {
 		{s.messages, []driver.IndexModel{numbers, index("thread_id", "run_id", "seq")}},
 		{s.runs, []driver.IndexModel{index("thread_id", "created_at", "ord"), index("status", "seen_at")}},
 		{s.leftovers, []driver.IndexModel{index("since")}},
+		{s.days, []driver.IndexModel{index("day")}},
 	} {
 		if _, err := want.on.c.Indexes().CreateMany(ctx, want.indexes); err != nil {
 			return fail(ctx, err)

@@ -93,6 +93,24 @@ CREATE TABLE runs (
 ) STRICT;
 CREATE INDEX runs_by_creation ON runs (thread_id, created_at);
 CREATE INDEX runs_unfinished ON runs (seen_at) WHERE status NOT IN ('cancelled', 'failed', 'completed', 'incomplete', 'expired');
+`, `
+CREATE TABLE day_shares (
+	day                 TEXT    NOT NULL,
+	node                TEXT    NOT NULL,
+	seq                 INTEGER NOT NULL,
+	requests            INTEGER NOT NULL,
+	hits                INTEGER NOT NULL,
+	misses              INTEGER NOT NULL,
+	store_queries       INTEGER NOT NULL,
+	queries_avoided     INTEGER NOT NULL,
+	model_calls         INTEGER NOT NULL,
+	model_calls_avoided INTEGER NOT NULL,
+	tokens              INTEGER NOT NULL,
+	tokens_avoided      INTEGER NOT NULL,
+	money_spent         INTEGER NOT NULL, -- billionths
+	money_saved         INTEGER NOT NULL,
+	PRIMARY KEY (day, node)
+) STRICT, WITHOUT ROWID;
 `}
 
 // rowMigrations do the same for rows.db, which has only tables that imports

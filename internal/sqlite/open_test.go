@@ -158,12 +158,26 @@ func TestNewerStoreIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		file := filepath.Join(dir, name)
+		version := schemaVersion(t, file)
 		edit(t, file, "PRAGMA user_version = 1000")
 		refused(t, dir, deja.CodeUnsupported, file, "newer", "1000")
 		refused(t, dir, deja.CodeUnsupported) // and the folder is not left locked
-		edit(t, file, "PRAGMA user_version = 1")
+		edit(t, file, fmt.Sprintf("PRAGMA user_version = %d", version))
 		open(t, dir)
 	}
+}
+
+func schemaVersion(t *testing.T, file string) (version int) {
+	t.Helper()
+	db, err := sql.Open("sqlite", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.QueryRowContext(t.Context(), "PRAGMA user_version").Scan(&version); err != nil {
+		t.Fatal(err)
+	}
+	return version
 }
 
 func TestDamagedStoreIsRefused(t *testing.T) {

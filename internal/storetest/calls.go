@@ -124,6 +124,13 @@ func creations() []call {
 			_, err := s.Assistants(ctx, deja.Page{Limit: 10})
 			return err
 		}},
+		{"SaveDay", true, func(ctx context.Context, s deja.Store) error {
+			return s.SaveDay(ctx, deja.DayShare{Node: "node-1", Seq: sampleTime().Unix(), DayTotals: deja.DayTotals{Day: "2026-11-23", Hits: 1}})
+		}},
+		{"Days", false, func(ctx context.Context, s deja.Store) error {
+			_, err := s.Days(ctx, "2026-11-01")
+			return err
+		}},
 		{"Ping", false, func(ctx context.Context, s deja.Store) error { return s.Ping(ctx) }},
 	}
 }

@@ -25,6 +25,7 @@ func Run(t *testing.T, open func(t *testing.T) deja.Store) {
 		{"threads", threadTests},
 		{"messages", messageTests},
 		{"runs", runTests},
+		{"days", dayTests},
 		{"missing", missingTests},
 		{"concurrency", concurrencyTests},
 		{"context", contextTests},
