@@ -35,9 +35,22 @@ type Assistant struct {
 	// Caching says how answers are cached, beyond who shares them.
 	Caching Caching `json:"caching,omitzero"`
 
+	// Fallbacks are asked, in order, when the model's server fails before the
+	// first token of an answer.
+	Fallbacks []Fallback `json:"fallbacks,omitempty"`
+
 	// Sources lists the data sources without their schemas, in the order in
 	// which they were attached.
 	Sources []SourceRef `json:"sources,omitempty"`
+
+	// Dirty says that the last change has not been confirmed, see
+	// [Store.Marks]. The store sets it; it is no part of the JSON.
+	Dirty bool `json:"-"`
+}
+
+// Mark gives the mark of the assistant's last change.
+func (a *Assistant) Mark() Mark {
+	return Mark{AssistantID: a.ID, Version: a.Version, DataVersion: a.DataVersion}
 }
 
 // Sharing is an assistant's policy for cached answers.
@@ -65,6 +78,40 @@ type Caching struct {
 	SkipWords         []string `json:"skip_words,omitempty"`          // questions with one of these words, in any case
 	SkipTemperature   *float64 `json:"skip_temperature,omitempty"`    // answers made at a higher temperature
 	SkipAttachments   bool     `json:"skip_attachments,omitempty"`    // questions with images
+
+	// SafeTools are the caller's tools whose calls may be cached: an answer that
+	// calls one is replayed, calls and all, and the caller executes them again.
+	// AnyTool stands for all. An answer that calls another tool is not cached.
+	SafeTools []string `json:"safe_tools,omitempty"`
+
+	// StaleIfError is how long after its lifetime an answer may still be given
+	// while the model's server fails (RFC 5861). nil: the server's; 0: never.
+	StaleIfError *time.Duration `json:"stale_if_error,omitempty"`
+
+	// ReplayRate is how many pieces a second a cached answer is streamed in.
+	// nil: the server's; 0: all at once.
+	ReplayRate *float64 `json:"replay_rate,omitempty"`
+}
+
+// AnyTool stands for every tool in SafeTools.
+const AnyTool = "*"
+
+// Fallback is a model to ask instead of the one that was asked for.
+type Fallback struct {
+	Upstream string `json:"upstream,omitempty"` // a model server's configured name; empty: the default one
+	Model    string `json:"model,omitempty"`    // empty: the model that was asked for
+}
+
+// String names the fallback for humans: its server, and its model if it says one.
+func (f Fallback) String() string {
+	s := f.Upstream
+	if s == "" {
+		s = "default"
+	}
+	if f.Model != "" {
+		s += "/" + f.Model
+	}
+	return s
 }
 
 // SourceRef is what an assistant knows about one of its data sources.

@@ -20,6 +20,10 @@ type ModelRequest struct {
 	FrequencyPenalty    *float64        `json:"frequency_penalty,omitempty"`
 	ResponseFormat      json.RawMessage `json:"response_format,omitempty"`
 	ReasoningEffort     string          `json:"reasoning_effort,omitempty"`
+
+	// Fallbacks are asked when Model's server fails. They are no part of what is
+	// asked, so they are not encoded.
+	Fallbacks []Fallback `json:"-"`
 }
 
 // ChatMessage is one message of a ModelRequest.
@@ -47,6 +51,10 @@ type Delta struct {
 	Reasoning string          `json:"reasoning,omitempty"`
 	Refusal   string          `json:"refusal,omitempty"`
 	ToolCalls []ToolCallDelta `json:"tool_calls,omitempty"`
+
+	// Fallback names who speaks when it is not the model that was asked for. On
+	// the first delta and the last.
+	Fallback string `json:"fallback,omitempty"`
 
 	// On the last delta.
 	FinishReason FinishReason `json:"finish_reason,omitempty"`
@@ -100,10 +108,9 @@ func (u Usage) Add(v Usage) Usage {
 
 // Answer is a complete answer: what is cached, and what a stream adds up to.
 type Answer struct {
-	// Text is the visible answer; Pieces are the byte lengths in which it was
-	// streamed, so that a replay has the same shape.
+	// Pieces tell how it was streamed, so that a replay has the same shape.
 	Text      string     `json:"text"`
-	Pieces    []int      `json:"pieces,omitempty"`
+	Pieces    []Piece    `json:"pieces,omitempty"`
 	Reasoning string     `json:"reasoning,omitempty"`
 	Refusal   string     `json:"refusal,omitempty"`
 	ToolCalls []ToolCall `json:"tool_calls,omitempty"` // calls that the caller must execute
@@ -113,6 +120,7 @@ type Answer struct {
 
 	FinishReason FinishReason `json:"finish_reason"`
 	Model        string       `json:"model"`
+	Fallback     string       `json:"fallback,omitempty"` // who spoke, when it was not the model that was asked for
 	Fingerprint  string       `json:"system_fingerprint,omitempty"`
 	Usage        Usage        `json:"usage"`
 	ModelCalls   int          `json:"model_calls"` // rounds with the model that it took

@@ -296,31 +296,23 @@ func (a *Answerer) storable(p *prepared, answer *deja.Answer) bool {
 // replay gives the events of a cached answer in the shape in which it was
 // streamed, but for the last delta.
 func replay(answer *deja.Answer) []event {
-	var events []event
-	for _, calls := range answer.Steps {
-		events = append(events, event{calls: calls})
-	}
-	if answer.Reasoning != "" {
-		events = append(events, event{delta: &deja.Delta{Reasoning: answer.Reasoning}})
-	}
-	text := answer.Text
-	for _, n := range answer.Pieces {
-		n = min(max(n, 0), len(text))
-		if n > 0 {
-			events = append(events, event{delta: &deja.Delta{Text: text[:n]}})
+	events := make([]event, 0, len(answer.Pieces)+1)
+	said := false
+	answer.Deltas(func(d deja.Delta) {
+		if !said {
+			d.Fallback, said = answer.Fallback, true
 		}
-		text = text[n:]
-	}
-	if text != "" {
-		events = append(events, event{delta: &deja.Delta{Text: text}})
-	}
+		events = append(events, event{delta: &d})
+	}, func(i int) {
+		events = append(events, event{calls: answer.Steps[i]})
+	})
 	return events
 }
 
 // final is the last delta of an answer.
 func final(answer *deja.Answer) *deja.Delta {
 	return &deja.Delta{
-		FinishReason: answer.FinishReason, Usage: new(answer.Usage),
+		FinishReason: answer.FinishReason, Usage: new(answer.Usage), Fallback: answer.Fallback,
 		Model: answer.Model, Fingerprint: answer.Fingerprint,
 	}
 }

@@ -39,6 +39,7 @@ func (a *Answerer) generate(ctx context.Context, p *prepared, emit func(event)) 
 		}
 		emit(event{calls: executed})
 		answer.Steps = append(answer.Steps, executed)
+		answer.Pieces = append(answer.Pieces, deja.Piece{})
 		req.Messages = append(req.Messages[:len(req.Messages):len(req.Messages)], callMessages(r.text, executed)...)
 	}
 }
@@ -56,10 +57,11 @@ func (a *Answerer) round(ctx context.Context, req *deja.ModelRequest, answer *de
 	var text strings.Builder
 	visible := newCallFilter()
 	say := func(d deja.Delta) {
-		answer.Text += d.Text
-		if d.Text != "" {
-			answer.Pieces = append(answer.Pieces, len(d.Text))
+		if len(answer.Pieces) == len(answer.Steps) {
+			d.Fallback = answer.Fallback // on the first that readers see
 		}
+		answer.Text += d.Text
+		answer.Pieces = append(answer.Pieces, deja.PieceOf(d))
 		answer.Reasoning += d.Reasoning
 		answer.Refusal += d.Refusal
 		emit(event{delta: &d})
@@ -70,6 +72,9 @@ func (a *Answerer) round(ctx context.Context, req *deja.ModelRequest, answer *de
 		}
 		if r.finish != "" {
 			break
+		}
+		if d.Fallback != "" {
+			answer.Fallback = d.Fallback
 		}
 		r.calls = joinCalls(r.calls, d.ToolCalls)
 		if d.Text != "" && text.Len() == 0 && answer.Text != "" {

@@ -42,6 +42,7 @@ func sampleAssistant() *deja.Assistant {
 		Caching: deja.Caching{
 			TTL: 90 * time.Second, Normalize: true, SkipTimeSensitive: true, SkipAttachments: true,
 			SkipWords: []string{"heute", "今日"}, SkipTemperature: new(0.7),
+			SafeTools: []string{"weather", deja.AnyTool}, StaleIfError: new(time.Duration(0)), ReplayRate: new(12.5),
 		},
 	}
 }
