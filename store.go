@@ -34,6 +34,16 @@ type Store interface {
 	// DeleteAssistant deletes the assistant with its data sources and rows.
 	DeleteAssistant(ctx context.Context, id string) error
 
+	// Marks gives marks of changes that nobody has confirmed, oldest first, at
+	// most limit. UpdateAssistant, AttachSource and DetachSource set the
+	// assistant's mark in the write that changes it, DeleteAssistant in or
+	// before the one that removes it: whoever dies after a change leaves a
+	// mark of it.
+	Marks(ctx context.Context, limit int) ([]Mark, error)
+	// ClearMark confirms a change: the caches know of it. It leaves the mark
+	// of a later change alone; one that is not there is no error.
+	ClearMark(ctx context.Context, m Mark) error
+
 	// ImportRows stores the rows of a table that no source shows yet, and
 	// gives their number. On an error, of the store or of the sequence, no
 	// row stays; the sequence's own error is given back, in a chain. A row
@@ -125,6 +135,16 @@ type Store interface {
 	Name() string
 	// Close waits for what is under way and is idempotent.
 	Close() error
+}
+
+// Mark says that an assistant or its data was changed, and that nobody has
+// confirmed yet that the caches know. An assistant has one mark at most, that
+// of its latest change: who confirms that one has told the caches more than
+// the earlier ones would.
+type Mark struct {
+	AssistantID string
+	Version     int64 // after the change; 0 when the assistant is deleted
+	DataVersion int64 // likewise
 }
 
 // Page selects part of a listing, the way the OpenAI API does. With both

@@ -14,7 +14,8 @@ type Receipt struct {
 	Version      int64 // the floor now in force, for a single key
 	Nodes        int   // live nodes
 	Acknowledged int   // of them, those known to serve the old value no more
-	Remote       bool  // Redis has it; false: Redis is away, it is queued and replayed on return
+	Remote       bool  // Redis has it; false without Redis, or when it is queued
+	Queued       bool  // Redis is away: it is replayed on return, unless this process dies before
 	Elapsed      time.Duration
 }
 
@@ -92,6 +93,7 @@ func (e *Engine) promised(opts []Option) Promise {
 // settle waits as long as the promise demands, and notes who is known to have
 // heard.
 func (rec *Receipt) settle(ctx context.Context, r *remote, promise Promise, entry string) (err error) {
+	rec.Queued = !rec.Remote
 	rec.Nodes = max(int(r.fleet.size.Load()), 1)
 	switch {
 	case !rec.Remote:

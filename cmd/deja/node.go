@@ -91,6 +91,7 @@ func openNode(ctx context.Context, c *config, log *slog.Logger) (_ *node, err er
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	n.unwatch = cancel
 	n.watching.Go(func() { n.answerer.Run(ctx, watched == nil) })
+	n.watching.Go(func() { kinds.Run(ctx) })
 	if watched != nil {
 		n.watch(ctx, watched, kinds)
 	}

@@ -21,6 +21,9 @@ func (l *Layers) Assistant(ctx context.Context, id string) (*deja.Assistant, err
 			return nil, err
 		}
 		f.Version = a.Version
+		if a.Dirty {
+			l.repairs.see(a.Mark())
+		}
 		return a, nil
 	}, cache.InGroup(assistantGroup(id)))
 	if errors.Is(err, cache.ErrNotFound) {
@@ -69,7 +72,7 @@ func (l *Layers) EditAssistant(ctx context.Context, id string, edit func(*deja.A
 	if err != nil {
 		return nil, err
 	}
-	l.assistantChanged(ctx, id, a.Version, 0)
+	l.changed(ctx, a.Mark(), false)
 	return a, nil
 }
 
@@ -81,7 +84,7 @@ func (l *Layers) DeleteAssistant(ctx context.Context, id string) error {
 	if err := l.store.DeleteAssistant(ctx, id); err != nil {
 		return err
 	}
-	l.assistantChanged(ctx, id, 0, 0)
+	l.changed(ctx, deja.Mark{AssistantID: id}, true)
 	return nil
 }
 
@@ -91,7 +94,7 @@ func (l *Layers) AttachSource(ctx context.Context, s *deja.DataSource) (*deja.As
 	if err != nil {
 		return nil, err
 	}
-	l.assistantChanged(ctx, a.ID, a.Version, a.DataVersion)
+	l.changed(ctx, a.Mark(), true)
 	return a, nil
 }
 
@@ -104,7 +107,7 @@ func (l *Layers) DetachSource(ctx context.Context, assistantID, sourceID string)
 	if err != nil {
 		return err
 	}
-	l.assistantChanged(ctx, a.ID, a.Version, a.DataVersion)
+	l.changed(ctx, a.Mark(), true)
 	return nil
 }
 
@@ -146,16 +149,20 @@ func (l *Layers) SawChange(ctx context.Context, id string, version int64, byHand
 // unreachable: the floors stop loads that began before the change and read
 // the old document, and the group's new generation takes data, schema and
 // answers away in one step. It goes on when the request's client leaves: the
-// store has changed already.
-func (l *Layers) assistantChanged(ctx context.Context, id string, version, dataVersion int64) {
+// store has changed already. It reports whether all nodes can know: false when
+// Redis was away.
+func (l *Layers) assistantChanged(ctx context.Context, id string, version, dataVersion int64) bool {
 	ctx = context.WithoutCancel(ctx)
-	_, err := l.assistants.Invalidate(ctx, id, version)
+	r, err := l.assistants.Invalidate(ctx, id, version)
+	told := !r.Queued
 	if dataVersion > 0 || version == 0 {
-		_, e := l.schemas.Invalidate(ctx, id, dataVersion)
+		r, e := l.schemas.Invalidate(ctx, id, dataVersion)
+		told = told && !r.Queued
 		err = errors.Join(err, e)
 	}
-	_, e := l.engine.InvalidateGroup(ctx, assistantGroup(id))
+	r, e := l.engine.InvalidateGroup(ctx, assistantGroup(id))
 	if err = errors.Join(err, e); err != nil {
 		l.log.ErrorContext(ctx, "invalidation after a change failed", "assistant", id, "error", err)
 	}
+	return told && !r.Queued && err == nil
 }

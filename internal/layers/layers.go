@@ -48,6 +48,8 @@ type Layers struct {
 	schemas    *cache.Layer[*deja.Schema]
 	contexts   *cache.Layer[*deja.ThreadContext]
 	answers    *cache.Layer[*deja.Answer]
+
+	repairs repairs
 }
 
 // New adds the layers to an engine.

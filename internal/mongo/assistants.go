@@ -24,6 +24,8 @@ type assistantDoc struct {
 
 	Sources []deja.SourceRef `bson:"sources"`
 	Fence   int64            `bson:"fence"` // see unattached
+
+	Dirty *time.Time `bson:"dirty,omitempty"` // see Marks
 }
 
 // assistantSettings is what UpdateAssistant replaces.
@@ -41,6 +43,7 @@ type assistantSettings struct {
 	ReasoningEffort string          `bson:"reasoning_effort"`
 	Sharing         deja.Sharing    `bson:"sharing"`
 	Caching         deja.Caching    `bson:"caching"`
+	Fallbacks       []deja.Fallback `bson:"fallbacks"`
 }
 
 func settingsOf(a *deja.Assistant) assistantSettings {
@@ -49,6 +52,7 @@ func settingsOf(a *deja.Assistant) assistantSettings {
 		Tools: a.Tools, ToolResources: a.ToolResources, Metadata: a.Metadata,
 		Temperature: a.Temperature, TopP: a.TopP,
 		ResponseFormat: a.ResponseFormat, ReasoningEffort: a.ReasoningEffort, Sharing: a.Sharing, Caching: a.Caching,
+		Fallbacks: a.Fallbacks,
 	}
 }
 
@@ -59,7 +63,8 @@ func (d *assistantDoc) assistant() *deja.Assistant {
 		Tools: d.Settings.Tools, ToolResources: d.Settings.ToolResources, Metadata: d.Settings.Metadata,
 		Temperature: d.Settings.Temperature, TopP: d.Settings.TopP,
 		ResponseFormat: d.Settings.ResponseFormat, ReasoningEffort: d.Settings.ReasoningEffort, Sharing: d.Settings.Sharing, Caching: d.Settings.Caching,
-		Sources: d.Sources,
+		Fallbacks: d.Settings.Fallbacks,
+		Sources:   d.Sources, Dirty: d.Dirty != nil,
 	}
 }
 
@@ -79,7 +84,7 @@ func (s *Store) CreateAssistant(ctx context.Context, a *deja.Assistant) error {
 		return exists("assistant", a.ID)
 	}
 	if err == nil {
-		a.Version, a.DataVersion = 1, 1
+		a.Version, a.DataVersion, a.Dirty = 1, 1, false
 	}
 	return err
 }
@@ -120,7 +125,10 @@ func (s *Store) UpdateAssistant(ctx context.Context, a *deja.Assistant) error {
 	}
 	defer s.gate.leave()
 	done, err := s.assistants.update(ctx, atVersion(a.ID, a.Version), bson.D{
-		{Key: "$set", Value: settingsOf(a)},
+		{Key: "$set", Value: struct {
+			Settings assistantSettings `bson:",inline"`
+			Dirty    time.Time         `bson:"dirty"`
+		}{settingsOf(a), time.Now()}},
 		{Key: "$inc", Value: bson.D{{Key: "_v", Value: 1}}},
 	})
 	if err != nil {
@@ -130,11 +138,13 @@ func (s *Store) UpdateAssistant(ctx context.Context, a *deja.Assistant) error {
 		return s.assistants.missed(ctx, byID(a.ID), noAssistant(a.ID), changed("assistant", a.ID))
 	}
 	a.Version++
+	a.Dirty = true
 	return nil
 }
 
 // DeleteAssistant is part of deja.Store. The sources are entered as leftovers
-// before the assistant goes, so they go too if this node dies in between. The
+// before the assistant goes, so they go too if this node dies in between, and
+// the assistant itself with them as the mark of the change. The
 // guard on the version sees to it that no source is attached meanwhile, of
 // whose tables nobody would know.
 func (s *Store) DeleteAssistant(ctx context.Context, id string) error {
@@ -160,7 +170,7 @@ func (s *Store) DeleteAssistant(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		if err := s.leave(ctx, tables, known); err != nil {
+		if err := s.leave(ctx, tables, known, id); err != nil {
 			return err
 		}
 		gone, err := s.assistants.delete(ctx, atVersion(id, d.Version))

@@ -15,7 +15,7 @@ import (
 // remove. It is written before the first step and removed after the last, so
 // that Sweep can clear up when a node dies on the way.
 type leftover struct {
-	ID    string        `bson:"_id"` // of the table, source or thread
+	ID    string        `bson:"_id"` // of the table, source, thread or assistant
 	Kind  leftoverKind  `bson:"kind"`
 	State leftoverState `bson:"state"`
 	Since time.Time     `bson:"since"` // of the last sign of life, by the clock of the node that gave it
@@ -27,6 +27,7 @@ const (
 	leftTable  leftoverKind = "table"
 	leftSource leftoverKind = "source"
 	leftThread leftoverKind = "thread"
+	leftMark   leftoverKind = "mark" // of a deleted assistant: ClearMark removes it, and not Sweep
 )
 
 type leftoverState string
@@ -57,9 +58,13 @@ func (s *Store) keepTables(ctx context.Context, ids []string) error {
 	return err
 }
 
-// leave enters tables and sources that are about to go.
-func (s *Store) leave(ctx context.Context, tables, sources []string) error {
+// leave enters tables and sources that are about to go, and the assistant that
+// goes with them ("" for none).
+func (s *Store) leave(ctx context.Context, tables, sources []string, assistantID string) error {
 	var docs []any
+	if assistantID != "" {
+		docs = append(docs, leftover{ID: assistantID, Kind: leftMark, State: leaving, Since: time.Now()})
+	}
 	for _, id := range tables {
 		docs = append(docs, leftover{ID: id, Kind: leftTable, State: leaving, Since: time.Now()})
 	}
@@ -140,7 +145,10 @@ func (s *Store) Sweep(ctx context.Context) error {
 }
 
 func (s *Store) sweep(ctx context.Context, before time.Time) error {
-	old, err := find[leftover](ctx, s.leftovers.latest(), bson.D{{Key: "since", Value: bson.D{{Key: "$lt", Value: before}}}}, options.Find())
+	old, err := find[leftover](ctx, s.leftovers.latest(), bson.D{
+		{Key: "since", Value: bson.D{{Key: "$lt", Value: before}}},
+		{Key: "kind", Value: bson.D{{Key: "$ne", Value: leftMark}}},
+	}, options.Find())
 	if err != nil {
 		return err
 	}

@@ -108,6 +108,7 @@ func (s *Store) listSource(ctx context.Context, src *deja.DataSource, tables []s
 		}, bson.D{
 			{Key: "$push", Value: bson.D{{Key: "sources", Value: ref}}},
 			{Key: "$inc", Value: raiseData},
+			markDirty(),
 		}, &now)
 		if err != nil {
 			return nil, err
@@ -142,7 +143,7 @@ func (s *Store) DetachSource(ctx context.Context, assistantID, sourceID string) 
 	if err != nil {
 		return nil, err
 	}
-	if err := s.leave(ctx, tables, known); err != nil {
+	if err := s.leave(ctx, tables, known, ""); err != nil {
 		return nil, err
 	}
 	var d assistantDoc

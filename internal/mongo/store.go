@@ -72,19 +72,20 @@ func (s *Store) createIndexes(ctx context.Context) error {
 		}
 		return driver.IndexModel{Keys: d, Options: options.Index()}
 	}
-	numbers, held := index("thread_id", "seq"), index("active_run")
+	numbers, held, dirty := index("thread_id", "seq"), index("active_run"), index("dirty")
 	numbers.Options.SetUnique(true)
 	held.Options.SetPartialFilterExpression(bson.D{{Key: "active_run", Value: bson.D{{Key: "$gt", Value: ""}}}})
+	dirty.Options.SetPartialFilterExpression(isDirty)
 	for _, want := range []struct {
 		on      collection
 		indexes []driver.IndexModel
 	}{
-		{s.assistants, []driver.IndexModel{index("created_at", "ord")}},
+		{s.assistants, []driver.IndexModel{index("created_at", "ord"), dirty}},
 		{s.sources, []driver.IndexModel{index("assistant_id"), index("tables.id")}},
 		{s.threads, []driver.IndexModel{held}},
 		{s.messages, []driver.IndexModel{numbers, index("thread_id", "run_id", "seq")}},
 		{s.runs, []driver.IndexModel{index("thread_id", "created_at", "ord"), index("status", "seen_at")}},
-		{s.leftovers, []driver.IndexModel{index("since")}},
+		{s.leftovers, []driver.IndexModel{index("since"), index("kind", "since")}},
 		{s.days, []driver.IndexModel{index("day")}},
 	} {
 		if _, err := want.on.c.Indexes().CreateMany(ctx, want.indexes); err != nil {

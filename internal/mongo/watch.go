@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -159,7 +160,7 @@ func (e *event) change() (Change, bool) {
 	switch e.Operation {
 	case "insert", "delete":
 	case "update":
-		if e.onlyFence() {
+		if e.bookkeeping() {
 			return c, false
 		}
 		c.ByHand = e.Update == nil || e.Update.Fields.Lookup("_v").Type == 0
@@ -177,14 +178,16 @@ func (e *event) change() (Change, bool) {
 	return c, true
 }
 
-// onlyFence reports whether an update did nothing but raise the fence, which
-// is no part of the assistant.
-func (e *event) onlyFence() bool {
+// bookkeeping reports whether an update did nothing but raise the fence or
+// clear the mark, which are no part of the assistant.
+func (e *event) bookkeeping() bool {
 	if e.Update == nil {
 		return false
 	}
 	fields, err := e.Update.Fields.Elements()
-	return err == nil && len(fields) == 1 && fields[0].Key() == "fence" && len(e.Update.Removed) == 0
+	foreign := func(field bson.RawElement) bool { return field.Key() != "fence" }
+	return err == nil && len(fields)+len(e.Update.Removed) == 1 && !slices.ContainsFunc(fields, foreign) &&
+		!slices.ContainsFunc(e.Update.Removed, func(field string) bool { return field != "dirty" })
 }
 
 // unsupported reports whether a server that cannot do change streams, or will

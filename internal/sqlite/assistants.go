@@ -11,11 +11,13 @@ import (
 const assistantColumns = `id, created_at, version, data_version, name, description, instructions, model, tools, tool_resources,
 	metadata, temperature, top_p, response_format, reasoning_effort, sharing, caching, sources`
 
+const assistantRead = assistantColumns + ", EXISTS (SELECT 1 FROM marks WHERE marks.assistant_id = assistants.id)"
+
 func scanAssistant(r scanner) (*deja.Assistant, error) {
 	a := &deja.Assistant{}
 	return a, r.Scan(&a.ID, timeColumn{&a.CreatedAt}, &a.Version, &a.DataVersion, &a.Name, &a.Description, &a.Instructions, &a.Model,
 		jsonColumn{&a.Tools}, rawColumn{&a.ToolResources}, jsonColumn{&a.Metadata}, &a.Temperature, &a.TopP,
-		rawColumn{&a.ResponseFormat}, &a.ReasoningEffort, &a.Sharing, jsonColumn{&a.Caching}, jsonColumn{&a.Sources})
+		rawColumn{&a.ResponseFormat}, &a.ReasoningEffort, &a.Sharing, jsonColumn{&a.Caching}, jsonColumn{&a.Sources}, &a.Dirty)
 }
 
 // CreateAssistant stores a new assistant, without sources.
@@ -37,11 +39,11 @@ func (s *Store) CreateAssistant(ctx context.Context, a *deja.Assistant) error {
 	if err != nil {
 		return failure(err)
 	}
-	a.Version, a.DataVersion = 1, 1
+	a.Version, a.DataVersion, a.Dirty = 1, 1, false
 	return nil
 }
 
-const assistantByID = "SELECT " + assistantColumns + " FROM assistants WHERE id = ?"
+const assistantByID = "SELECT " + assistantRead + " FROM assistants WHERE id = ?"
 
 // Assistant reads an assistant.
 func (s *Store) Assistant(ctx context.Context, id string) (*deja.Assistant, error) {
@@ -69,7 +71,7 @@ func (s *Store) Assistants(ctx context.Context, p deja.Page) (deja.Listing[deja.
 		return deja.Listing[deja.Assistant]{}, err
 	}
 	defer s.leave()
-	l, err := readPage(ctx, s.docs, listing{table: "assistants", columns: assistantColumns, key: "created_at, n", where: "true"}, p, scanAssistant)
+	l, err := readPage(ctx, s.docs, listing{table: "assistants", columns: assistantRead, key: "created_at, n", where: "true"}, p, scanAssistant)
 	return l, failure(err)
 }
 
@@ -85,7 +87,10 @@ func (s *Store) UpdateAssistant(ctx context.Context, a *deja.Assistant) error {
 			WHERE id = ? AND version = ?`,
 			a.Name, a.Description, a.Instructions, a.Model, jsonColumn{a.Tools}, rawColumn{&a.ToolResources}, jsonColumn{a.Metadata},
 			a.Temperature, a.TopP, rawColumn{&a.ResponseFormat}, a.ReasoningEffort, a.Sharing, jsonColumn{a.Caching}, a.ID, a.Version)
-		if err != nil || n == 1 {
+		if err == nil && n == 1 {
+			return t.mark(a.ID)
+		}
+		if err != nil {
 			return err
 		}
 		return t.whyNot("assistant", a.ID, "SELECT count(*) FROM assistants WHERE id = ?", a.ID)
@@ -94,6 +99,7 @@ func (s *Store) UpdateAssistant(ctx context.Context, a *deja.Assistant) error {
 		return failure(err)
 	}
 	a.Version++
+	a.Dirty = true
 	return nil
 }
 
@@ -125,6 +131,9 @@ func (s *Store) DeleteAssistant(ctx context.Context, id string) error {
 		n, err := t.exec("DELETE FROM assistants WHERE id = ?", id)
 		if err == nil && n == 0 {
 			err = notFound("assistant", id)
+		}
+		if err == nil {
+			err = t.mark(id)
 		}
 		return err
 	})

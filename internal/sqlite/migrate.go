@@ -111,6 +111,13 @@ CREATE TABLE day_shares (
 	money_saved         INTEGER NOT NULL,
 	PRIMARY KEY (day, node)
 ) STRICT, WITHOUT ROWID;
+`, `
+CREATE TABLE marks (                      -- changes that nobody has confirmed, see deja.Store
+	n            INTEGER PRIMARY KEY,
+	assistant_id TEXT    NOT NULL UNIQUE, -- of one that may be deleted by now
+	version      INTEGER NOT NULL,        -- 0: it is
+	data_version INTEGER NOT NULL
+) STRICT;
 `}
 
 // rowMigrations do the same for rows.db, which has only tables that imports

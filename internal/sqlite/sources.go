@@ -70,7 +70,11 @@ func (t *tx) setSources(a *deja.Assistant, refs []deja.SourceRef) error {
 	a.Version++
 	a.DataVersion++
 	_, err := t.exec("UPDATE assistants SET version = ?, data_version = ?, sources = ? WHERE id = ?", a.Version, a.DataVersion, jsonColumn{a.Sources}, a.ID)
-	return err
+	if err != nil {
+		return err
+	}
+	a.Dirty = true
+	return t.mark(a.ID)
 }
 
 // DetachSource removes a source, and then its rows.

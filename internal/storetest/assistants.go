@@ -70,7 +70,7 @@ var assistantTests = []storeTest{
 		ok(t, err)
 		same(t, "updated", got, &deja.Assistant{
 			ID: a.ID, CreatedAt: before.CreatedAt, Version: before.Version + 1, DataVersion: before.DataVersion,
-			Name: "new", Model: "other", Sources: before.Sources,
+			Name: "new", Model: "other", Sources: before.Sources, Dirty: true,
 		})
 	}},
 	{"update with a stale version", func(t *testing.T, s deja.Store) {

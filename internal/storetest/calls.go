@@ -124,6 +124,13 @@ func creations() []call {
 			_, err := s.Assistants(ctx, deja.Page{Limit: 10})
 			return err
 		}},
+		{"Marks", false, func(ctx context.Context, s deja.Store) error {
+			_, err := s.Marks(ctx, 10)
+			return err
+		}},
+		{"ClearMark", true, func(ctx context.Context, s deja.Store) error {
+			return s.ClearMark(ctx, deja.Mark{AssistantID: "asst_nobody", Version: 1})
+		}},
 		{"SaveDay", true, func(ctx context.Context, s deja.Store) error {
 			return s.SaveDay(ctx, deja.DayShare{Node: "node-1", Seq: sampleTime().Unix(), DayTotals: deja.DayTotals{Day: "2026-11-23", Hits: 1}})
 		}},

@@ -85,6 +85,7 @@ func survived(t *testing.T, s deja.Store, acks []acknowledgement) {
 	ctx := t.Context()
 	last := map[string]acknowledgement{} // by id: what was said last
 	threads := map[string]map[string]deja.Message{}
+	marks := marksOf(t, s)
 	for _, a := range acks {
 		if a.Kind != "message" {
 			last[a.ID] = a
@@ -102,6 +103,9 @@ func survived(t *testing.T, s deja.Store, acks []acknowledgement) {
 		case "assistant":
 			got, err := s.Assistant(ctx, id)
 			ok(t, err)
+			if got.Version > 1 && marks[id] != got.Mark() {
+				t.Errorf("assistant %s was changed to version %d, its mark is %+v", id, got.Version, marks[id])
+			}
 			if got.Version < a.Version || int64(len(got.Metadata)) != got.Version-1 {
 				t.Errorf("assistant %s is at version %d with %d edits, acknowledged %d", id, got.Version, len(got.Metadata), a.Version)
 			}
@@ -119,6 +123,9 @@ func survived(t *testing.T, s deja.Store, acks []acknowledgement) {
 		case "deleted":
 			if _, err := s.Assistant(ctx, id); deja.ErrorCode(err) != deja.CodeNotFound {
 				t.Errorf("deleted assistant %s: %v", id, err)
+			}
+			if _, marked := marks[id]; !marked {
+				t.Errorf("assistant %s was deleted without a mark", id)
 			}
 		case "source":
 			sources, version, err := s.Sources(ctx, a.Parent)

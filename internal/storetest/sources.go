@@ -25,7 +25,7 @@ var sourceTests = []storeTest{
 		got, err := s.AttachSource(t.Context(), src)
 		ok(t, err)
 		want := *a
-		want.CreatedAt, want.Version, want.DataVersion = kept(a.CreatedAt), 2, 2
+		want.CreatedAt, want.Version, want.DataVersion, want.Dirty = kept(a.CreatedAt), 2, 2, true
 		want.Sources = []deja.SourceRef{{ID: src.ID, Name: "cities", CreatedAt: kept(src.CreatedAt)}}
 		same(t, "assistant given by AttachSource", got, &want)
 		wantKept(t, got.Sources[0].CreatedAt)

@@ -18,6 +18,7 @@ func Run(t *testing.T, open func(t *testing.T) deja.Store) {
 		tests []storeTest
 	}{
 		{"assistants", assistantTests},
+		{"marks", markTests},
 		{"sources", sourceTests},
 		{"import", importTests},
 		{"query", queryTests},
