@@ -26,9 +26,12 @@ type Assistant struct {
 	Cache           CachePolicy       `json:"cache"`
 }
 
-// CachePolicy decides who may be given an answer that was made for another.
+// CachePolicy decides who may be given an answer that was made for another,
+// and how long answers live. What is empty or nil is not sent and stays as it was.
 type CachePolicy struct {
-	Policy string `json:"policy"` // "off", "thread" (the default) or "assistant"
+	Policy    string   `json:"policy,omitempty"`    // "off", "thread" (the default) or "assistant"
+	TTL       *float64 `json:"ttl,omitempty"`       // lifetime of answers in whole seconds; nil: the server's
+	Normalize *bool    `json:"normalize,omitempty"` // questions that differ only in case, white space or final punctuation share an answer
 }
 
 // AssistantParams make or change an assistant. What is nil is not sent: a new

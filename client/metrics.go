@@ -16,6 +16,12 @@ type Metrics struct {
 	Summary     MetricsSummary             `json:"summary"`
 	Layers      []LayerMetrics             `json:"layers"`
 	Savings     Savings                    `json:"savings"`
+
+	Scope   Scope                    `json:"scope"`          // whose counters these are
+	Note    string                   `json:"note,omitempty"` // why they are not the fleet's, when that was asked for
+	Nodes   []NodeMetrics            `json:"nodes"`
+	Hot     Hot                      `json:"hot"`
+	Windows map[string]WindowMetrics `json:"windows"` // "minute", "hour", "day" and "week"
 }
 
 // MetricsCache is the state of the cache's backend.
@@ -81,6 +87,15 @@ type LayerMetrics struct {
 	QueriesPaid    uint64  `json:"queriesPaid"`
 	MemoryItems    int64   `json:"memoryItems"`
 	MemoryBytes    int64   `json:"memoryBytes"`
+	HitP50         float64 `json:"hitP50"` // of look-ups that hit
+	HitP95         float64 `json:"hitP95"`
+	HitP99         float64 `json:"hitP99"`
+	LoadP50        float64 `json:"loadP50"`
+	LoadP95        float64 `json:"loadP95"`
+	LoadP99        float64 `json:"loadP99"`
+	Similar        uint64  `json:"similar"`   // answers to questions close enough
+	Coalesced      uint64  `json:"coalesced"` // answers shared while they were made
+	TimeSaved      float64 `json:"timeSavedMs"`
 }
 
 // Savings compare what was spent with what the cache saved.

@@ -1,64 +1,13 @@
 package main
 
-import (
-	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"net/url"
-	"time"
-
-	"github.com/dejahq/deja"
-	"github.com/dejahq/deja/client"
-)
-
 // cacheCmd talks to a running server about its cache.
 type cacheCmd struct {
-	Server string      `help:"Address of the server." env:"DEJA_SERVER" default:"http://127.0.0.1:8787" placeholder:"URL"`
-	APIKey deja.Secret `name:"api-key" help:"Key to send, if the server wants one." env:"DEJA_API_KEY" placeholder:"KEY"`
-	JSON   bool        `name:"json" help:"Print JSON instead of text."`
+	connection `embed:""`
 
 	Health     cacheHealthCmd     `cmd:"" help:"Show how the server, its cache and its store are. Status 1 when unhealthy."`
 	Stats      cacheStatsCmd      `cmd:"" help:"Show hit rates, times, layers, and what the cache saved."`
+	Top        cacheTopCmd        `cmd:"" help:"Watch rates, layers and hot keys as they change."`
+	Inspect    cacheInspectCmd    `cmd:"" help:"Look into one entry: where it is, its age, lifetime and versions. Status 1 when there is none."`
 	Invalidate cacheInvalidateCmd `cmd:"" help:"Drop what is cached for an assistant, for a thread, or at all."`
 	Warm       cacheWarmCmd       `cmd:"" help:"Load assistants into the cache. Status 1 when one of them can't be."`
-}
-
-// answerTime is how long the server may take for what isn't a warm-up.
-const answerTime = 30 * time.Second
-
-// api gives a client of the server, and a context for one short call.
-func (c *cacheCmd) api(ctx context.Context) (*client.Client, context.Context, context.CancelFunc, error) {
-	api, err := c.connect()
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
-	return api, ctx, cancel, nil
-}
-
-func (c *cacheCmd) connect() (*client.Client, error) {
-	api, err := client.New(client.Options{BaseURL: c.Server, APIKey: c.APIKey.Reveal(), UserAgent: "deja/" + version()})
-	if err != nil {
-		return nil, usageError{fmt.Errorf("--server and --api-key: %w", err)}
-	}
-	return api, nil
-}
-
-// explain says what an error of a call means to who typed the command.
-func (c *cacheCmd) explain(err error) error {
-	if refused, ok := errors.AsType[*client.Error](err); ok && refused.Status == 401 {
-		return fmt.Errorf("%w (set --api-key or DEJA_API_KEY)", err)
-	}
-	if call, ok := errors.AsType[*url.Error](err); ok {
-		return fmt.Errorf("%s cannot be reached: %w", c.Server, call.Err)
-	}
-	return err
-}
-
-func printJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
 }

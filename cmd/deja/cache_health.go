@@ -43,7 +43,7 @@ func printHealth(out io.Writer, h *client.Health) error {
 	fmt.Fprintf(w, "server\tdeja %s, node %s, up %s\n", h.Version, h.Node, uptime(s.ServerUptime))
 	fmt.Fprintf(w, "memory\t%d entries, %s of %s\n", s.LocalItems, size(s.LocalBytes), size(s.LocalLimit))
 	fmt.Fprintf(w, "redis\t%s\n", redisState(h))
-	fmt.Fprintf(w, "store\t%s, %s\n", h.Store.Name, connection(h.Store.Connected))
+	fmt.Fprintf(w, "store\t%s, %s\n", h.Store.Name, linked(h.Store.Connected))
 	fmt.Fprintf(w, "model\t%s\n", h.Model)
 	for _, note := range h.Notes {
 		fmt.Fprintf(w, "note\t%s\n", note)
@@ -57,13 +57,13 @@ func redisState(h *client.Health) string {
 	case h.Cache.Provider == "memory":
 		return "not configured"
 	case !h.Cache.Connected:
-		state := connection(false)
+		state := linked(false)
 		if s.LastError != "" {
 			state += ": " + s.LastError
 		}
 		return state
 	}
-	parts := []string{connection(true), fmt.Sprintf("%.2f ms", s.LatencyMillis), "version " + s.RedisVersion, s.Role}
+	parts := []string{linked(true), fmt.Sprintf("%.2f ms", s.LatencyMillis), "version " + s.RedisVersion, s.Role}
 	parts = append(parts, fmt.Sprintf("%d keys", s.TotalKeys))
 	used := s.MemoryInfo
 	if s.MaxMemory > 0 {
@@ -76,7 +76,7 @@ func redisState(h *client.Health) string {
 	return strings.Join(parts, ", ")
 }
 
-func connection(there bool) string {
+func linked(there bool) string {
 	if there {
 		return "connected"
 	}

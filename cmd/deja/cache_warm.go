@@ -5,10 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-
-	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 
 	"github.com/dejahq/deja/client"
 )
@@ -87,12 +83,7 @@ func (w *cacheWarmCmd) display(c *cacheCmd, t terminal, total int) display {
 	case c.JSON:
 		return display{one: func(client.Warmed) {}, end: func([]client.Warmed) {}}
 	case isTerminal(t.stderr):
-		bar := progressbar.NewOptions(total,
-			progressbar.OptionSetWriter(t.stderr),
-			progressbar.OptionSetDescription("warming"),
-			progressbar.OptionShowCount(),
-			progressbar.OptionClearOnFinish(),
-		)
+		bar := newBar(t.stderr, int64(total), "warming")
 		return display{
 			one: func(client.Warmed) { _ = bar.Add(1) },
 			end: func(all []client.Warmed) {
@@ -117,9 +108,4 @@ func printWarmed(w io.Writer, one client.Warmed) {
 	default:
 		fmt.Fprintf(w, "%s warmed with %d queries\n", one.AssistantID, one.Queries)
 	}
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -18,7 +18,7 @@ func TestDemo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var stdout, stderr bytes.Buffer
-			code := run(t.Context(), func() {}, append([]string{"demo", "--exit", "--json"}, args(t)...), terminal{&stdout, &stderr})
+			code := run(t.Context(), func() {}, append([]string{"demo", "--exit", "--json"}, args(t)...), terminal{stdout: &stdout, stderr: &stderr})
 			if code != exitOK {
 				t.Fatalf("exit status %d\n%s", code, stderr.String())
 			}

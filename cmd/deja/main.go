@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -23,20 +22,18 @@ const (
 
 // commands is the command line.
 type commands struct {
-	Serve   serveCmd   `cmd:"" help:"Serve the API."`
-	Demo    demoCmd    `cmd:"" help:"Serve the API with sample assistants, after a tour of what the cache does for them."`
-	Cache   cacheCmd   `cmd:"" help:"Look at and steer the cache of a running server."`
-	Version versionCmd `cmd:"" help:"Print the version."`
-}
-
-// terminal is where a command reads its settings and writes its output.
-type terminal struct {
-	stdout, stderr io.Writer
+	Serve      serveCmd      `cmd:"" help:"Serve the API."`
+	Demo       demoCmd       `cmd:"" help:"Serve the API with sample assistants, after a tour of what the cache does for them."`
+	Ask        askCmd        `cmd:"" help:"Ask an assistant of a running server."`
+	Assistants assistantsCmd `cmd:"" help:"Make, show and change assistants of a running server."`
+	Data       dataCmd       `cmd:"" help:"Give assistants data, and see what they have."`
+	Cache      cacheCmd      `cmd:"" help:"Look at and steer the cache of a running server."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, stop, os.Args[1:], terminal{stdout: os.Stdout, stderr: os.Stderr})
+	code := run(ctx, stop, os.Args[1:], terminal{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr})
 	stop()
 	os.Exit(code)
 }
