@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 	"internal/mongo":       {""},
 	"internal/llm":         {""},
 	"internal/localmodel":  {"", "internal/schema"},
+	"internal/upstream":    {""},
 	"internal/schema":      {""},
 	"internal/storetest":   {""},
 	"internal/llm/llmtest": {""},
