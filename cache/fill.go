@@ -201,5 +201,8 @@ func (l *layer) fillRemote(w *watch, g *grant, it *item, value []byte) (filled, 
 		return false, false
 	}
 	g.keeper.spent()
+	if filled {
+		l.note(w.key.id, ttl)
+	}
 	return filled, true
 }

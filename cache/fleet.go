@@ -23,6 +23,7 @@ type fleet struct {
 	size   atomic.Int64 // live nodes, as of the last renewal
 	cursor atomic.Int64 // what of the log was carried out; -1: unknown
 	kick   chan struct{}
+	met    met
 }
 
 const (
@@ -88,9 +89,12 @@ func (f *fleet) renew(ctx context.Context) {
 		}
 		if reply.lost || reply.lapsed {
 			e.forget()
+			if f.until.Load() != 0 {
+				e.emit(Event{Kind: EventEpoch, Message: "this node forgot everything in its memory: its lease ran out, or it was too far behind the fleet's log"})
+			}
 		}
 		if reply.renewed {
-			f.size.Store(reply.live)
+			f.meet(ctx, reply.live != f.size.Swap(reply.live))
 			f.until.Store(asked + int64(memoryLease)*9/10)
 			return
 		}

@@ -122,7 +122,9 @@ func (l *layer) recall(id string, c *call) *item {
 	if now >= it.early && (now >= it.fresh || early(it, now)) || !c.accepts(it, now) {
 		return nil
 	}
-	l.stats.memoryHit(it)
+	if l.stats.memoryHit(it) {
+		l.timeHit(id)
+	}
 	return it
 }
 
@@ -130,9 +132,10 @@ func (l *layer) peek(id string, c call) (*item, Source) {
 	e := l.engine
 	key := memKey{l, id}
 	now := e.clock.NowNano()
-	it, source := (*item)(nil), FromMemory
+	it, source, asked := (*item)(nil), FromMemory, int64(0)
 	usable := c.check(id) == nil
 	if usable && l.unverified(&c) {
+		asked = e.now()
 		it, _ = l.verify(e.remote.soft.context(), key, &c)
 	} else if en, ok := e.items.GetEntry(key); ok && en.Value.current(e) && c.accepts(en.Value, now) && now < en.Value.dead {
 		it = en.Value
@@ -140,6 +143,7 @@ func (l *layer) peek(id string, c call) (*item, Source) {
 	if it == nil && e.remote != nil && usable {
 		w := watch{key: key}
 		e.watch(&w)
+		asked = e.now()
 		it, _, _ = l.read(e.remote.soft.context(), &w, &c)
 		source = FromRedis
 		e.unwatch(&w)
@@ -151,7 +155,7 @@ func (l *layer) peek(id string, c call) (*item, Source) {
 		l.stats.misses.Add(1)
 		return nil, ""
 	case !c.uncounted:
-		it, source, _ = l.served(it, source)
+		it, source, _ = l.served(id, it, source, asked)
 	}
 	return it, source
 }
@@ -171,19 +175,20 @@ func (l *layer) obtain(ctx context.Context, id string, c call, load loader) (*it
 	defer e.work.Done()
 	key := memKey{l, id}
 	arrival := e.seq.Add(1)
+	asked := e.now()
 	if c.strict = l.unverified(&c); c.strict {
 		it, ok := l.verify(e.remote.soft.context(), key, &c)
 		if it != nil {
-			return l.served(it, FromMemory)
+			return l.served(id, it, FromMemory, asked)
 		}
 		c.refresh = c.refresh || !ok
 	} else if it := l.refreshing(ctx, key, c, load); it != nil {
-		return l.served(it, FromMemory)
+		return l.served(id, it, FromMemory, 0)
 	}
 	for {
 		f, lead, found := e.join(key, c, e.seq.Add(1), false)
 		if found != nil {
-			return l.served(found, FromMemory)
+			return l.served(id, found, FromMemory, 0)
 		}
 		if !(lead && l.lead(ctx, f, load)) && !e.await(ctx, f) {
 			return nil, "", context.Cause(ctx)
@@ -199,7 +204,7 @@ func (l *layer) obtain(ctx context.Context, id string, c call, load loader) (*it
 			l.unserved(source)
 			return f.item, source, f.err
 		}
-		return l.served(f.item, source)
+		return l.served(id, f.item, source, asked)
 	}
 }
 
@@ -233,12 +238,18 @@ func (l *layer) unserved(source Source) {
 	}
 }
 
-// served counts an answer and turns a remembered absence into its error.
-func (l *layer) served(it *item, source Source) (*item, Source, error) {
+// served counts an answer to a call and turns a remembered absence into its
+// error. asked is when the call began to wait for Redis, 0 if it didn't.
+func (l *layer) served(id string, it *item, source Source, asked int64) (*item, Source, error) {
 	s := &l.stats
+	if asked != 0 && (source == FromMemory || source == FromRedis) {
+		s.hitTimes.record(time.Duration(l.engine.now() - asked))
+	}
 	switch source {
 	case FromMemory:
-		s.memoryHit(it)
+		if s.memoryHit(it) && asked == 0 {
+			l.timeHit(id)
+		}
 	case FromRedis:
 		s.hit(&s.redisHits, it)
 	case FromShared:

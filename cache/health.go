@@ -2,12 +2,11 @@ package cache
 
 import (
 	"context"
-	"strconv"
-	"strings"
 	"time"
 )
 
-// Health is the state of the engine's parts.
+// Health is the state of the engine's parts. Of a cluster, keys, memory and
+// replicas are those of all masters together, the rest is one master's.
 type Health struct {
 	Configured bool   // Redis is
 	Connected  bool   // Redis answered just now
@@ -22,7 +21,16 @@ type Health struct {
 	UptimeSeconds         int64
 	UsedMemory, MaxMemory int64
 	EvictionPolicy        string
-	Keys                  int64 // DBSIZE
+	Keys                  int64   // in the database, deja's and others'
+	Expiring              int64   // of them, those with a TTL; all of deja's have one
+	Fragmentation         float64 // memory taken from the system per memory used
+	Persistence           string  // none, rdb, aof, rdb+aof; "" when the server doesn't tell
+	Replicas              int64   // connected to the master
+	Masters               int64   // of a cluster; else 1
+	// Of the connection:
+	Auth     bool // it gives a password
+	TLS      bool // it is encrypted
+	Loopback bool // it doesn't leave this machine
 }
 
 // Health asks Redis how it is; bounded by the hard timeout.
@@ -35,6 +43,8 @@ func (e *Engine) Health(ctx context.Context) Health {
 	if s := r.lastErr.Load(); s != nil {
 		h.LastError = *s
 	}
+	guard := r.conn.Secrecy()
+	h.Auth, h.TLS, h.Loopback = guard.Auth, guard.TLS, guard.Loopback
 	c, _ := r.conn.Client()
 	if c == nil {
 		if err := r.conn.Err(); err != nil {
@@ -55,31 +65,4 @@ func (e *Engine) Health(ctx context.Context) Health {
 		h.LastError = err.Error()
 	}
 	return h
-}
-
-// readInfo takes what Health tells out of the reply of INFO.
-func (h *Health) readInfo(info string) {
-	for line := range strings.Lines(info) {
-		name, value, ok := strings.Cut(strings.TrimSpace(line), ":")
-		if !ok {
-			continue
-		}
-		number, _ := strconv.ParseInt(value, 10, 64)
-		switch name {
-		case "redis_version":
-			h.Version = value
-		case "role":
-			h.Role = value
-		case "master_replid":
-			h.Epoch = value
-		case "uptime_in_seconds":
-			h.UptimeSeconds = number
-		case "used_memory":
-			h.UsedMemory = number
-		case "maxmemory":
-			h.MaxMemory = number
-		case "maxmemory_policy":
-			h.EvictionPolicy = value
-		}
-	}
 }

@@ -60,6 +60,7 @@ func (l *layer) invalidate(ctx context.Context, id string, version int64, promis
 		}
 	}
 	rec.Elapsed = time.Since(began)
+	e.invalidated(l, id, rec)
 	return rec, nil
 }
 
@@ -126,5 +127,6 @@ func (e *Engine) invalidateGroup(ctx context.Context, group string, promise Prom
 		}
 	}
 	rec.Elapsed = time.Since(began)
+	e.invalidated(nil, group, rec)
 	return rec, nil
 }

@@ -22,11 +22,13 @@ type layer struct {
 	jitter                                                                float64
 	promise                                                               Promise
 	compress                                                              int
+	codec                                                                 string // its name
 
 	encode func(any) ([]byte, error)
 	decode func([]byte) (any, error)
 
 	stats counters
+	notes notes
 }
 
 // Loader loads a value from its source and describes it in f. Its context
@@ -62,6 +64,7 @@ func NewLayer[V any](e *Engine, o LayerOptions[V]) (*Layer[V], error) {
 		jitter:      o.Jitter,
 		promise:     o.Promise,
 		compress:    o.CompressAbove,
+		codec:       codecName(o.Codec),
 		encode: func(v any) (b []byte, err error) {
 			defer rescue(&err)
 			value, _ := v.(V)

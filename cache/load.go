@@ -122,6 +122,7 @@ func (l *layer) load(ctx context.Context, gens []*generation, load loader) (it *
 	value, err := runLoader(ctx, &fill, load)
 	took := time.Since(began)
 	s.loadTime.Add(int64(took))
+	s.loadTimes.record(took)
 	s.costPaid.Add(uint64(max(fill.Cost, 0)))
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		s.loadErrors.Add(1)

@@ -32,7 +32,7 @@ func node(t *testing.T, url string, o ...func(*cache.Options, *cache.LayerOption
 // eventually waits for a condition.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	late := time.After(10 * time.Second)
+	late := time.After(30 * time.Second)
 	again := time.NewTicker(time.Millisecond)
 	defer again.Stop()
 	for !ok() {

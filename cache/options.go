@@ -38,6 +38,10 @@ type Options struct {
 	SoftTimeout time.Duration // how long a Get waits for Redis before it goes on without; default 100 ms
 	HardTimeout time.Duration // how long any Redis command may take; default 1 s
 	Logger      *slog.Logger  // default discards
+	// OnEvent, when set, is told what operators want to know of. It is called
+	// on the engine's goroutines, several at a time, the one that reads from
+	// Redis among them: it must return at once and not call the engine.
+	OnEvent func(Event)
 }
 
 const (

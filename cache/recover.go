@@ -42,6 +42,7 @@ func openRemote(e *Engine) error {
 	r.tasks.Go(func() { r.run(ctx) })
 	r.tasks.Go(func() { r.fleet.run(ctx) })
 	r.tasks.Go(func() { r.fleet.listen(ctx) })
+	r.tasks.Go(func() { r.noteFills(ctx) })
 	return nil
 }
 
@@ -63,6 +64,7 @@ func (r *remote) trip(err error) {
 	if !r.breaker.open.Swap(true) {
 		r.failed(err)
 		r.engine.o.Logger.Warn("cache: redis is away", "error", err)
+		r.engine.emit(Event{Kind: EventBreaker, State: "open", Message: "Redis is no longer asked: " + err.Error()})
 	}
 	r.wake()
 }
@@ -126,8 +128,13 @@ func (r *remote) recover(ctx context.Context) bool {
 	r.engine.forget()
 	r.fleet.lost()
 	r.engine.o.Logger.Info("cache: redis is trusted")
+	r.engine.emit(Event{Kind: EventBreaker, State: "closed", Message: "Redis is trusted"})
+	if r.deaf.Swap(false) {
+		r.engine.emit(Event{Kind: EventPush, State: "back", Message: "Redis pushes invalidations again"})
+	}
 	select {
 	case <-r.ready:
+		r.engine.emit(Event{Kind: EventEpoch, Message: "this node forgot everything in its memory, which Redis didn't watch while it was away"})
 	default:
 		close(r.ready)
 	}

@@ -41,6 +41,7 @@ type remote struct {
 	tasks   sync.WaitGroup
 	fleet   fleet
 	kick    chan struct{} // wakes the probe
+	deaf    atomic.Bool   // the connection that pushes was lost
 	ready   chan struct{} // closed when Redis is trusted for the first time
 }
 
@@ -253,19 +254,6 @@ func (r *remote) bump(ctx context.Context, c rueidis.Client, group string) error
 
 func (r *remote) ping(ctx context.Context, c rueidis.Client) error {
 	return redisconn.Ping(ctx, c)
-}
-
-// info asks one server what Health tells.
-func (r *remote) info(ctx context.Context, c rueidis.Client, h *Health) error {
-	return redisconn.Any(c, func(c rueidis.Client) error {
-		info, err := c.Do(ctx, c.B().Info().Build()).ToString()
-		if err != nil {
-			return err
-		}
-		h.readInfo(info)
-		h.Keys, err = c.Do(ctx, c.B().Dbsize().Build()).AsInt64()
-		return err
-	})
 }
 
 func (r *remote) generationKey(group string) string {

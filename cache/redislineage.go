@@ -45,6 +45,7 @@ func (r *remote) settleLineage(ctx context.Context, c rueidis.Client) error {
 			return err
 		}
 		r.engine.o.Logger.Info("cache: new master, the cache begins anew", "replication", id)
+		r.engine.emit(Event{Kind: EventFailover, Message: "a new master: the cache begins anew, replication id " + id})
 	}
 	joined := strings.Join(ids, ",")
 	r.masters.Store(&joined)

@@ -71,6 +71,7 @@ func (l *layer) replaceRemote(ctx context.Context, key memKey, old int64, it *it
 		return false
 	}
 	e.publish(&w, it)
+	l.note(key.id, ttl)
 	l.stats.fills.Add(1)
 	if l.promise == Acknowledged {
 		_, _, _ = e.remote.fleet.announce(ctx, logKey+l.key(key.id))

@@ -26,6 +26,13 @@ type LayerStats struct {
 	CostPaid                                              uint64 // sum of Fill.Cost over loads
 	LoadTime                                              time.Duration
 	MemoryItems, MemoryBytes                              int64
+
+	// HitTimes is how long hits took to look up. Hits in Redis are all timed;
+	// of the hits in memory, where the clock would cost as much as the
+	// lookup, one in 256 is, and counts for all of them.
+	HitTimes Histogram
+	// LoadTimes is how long loads took, those that failed included.
+	LoadTimes Histogram
 }
 
 // counters are what a layer counts; adding to one never allocates or waits.
@@ -38,6 +45,7 @@ type counters struct {
 	costAvoided, costPaid                                 atomic.Uint64
 	loadTime                                              atomic.Int64
 	memoryItems, memoryBytes                              atomic.Int64 // gauges: not reset
+	hitTimes, loadTimes                                   histogram
 }
 
 // stripe is a share of the counters that hits in memory raise: one counter
@@ -47,19 +55,30 @@ type stripe struct {
 	_          [48]byte // to a cache line
 }
 
-// memoryHit counts a hit. Which stripe it takes is decided by where the
+// timedHits is how many hits in memory one that is timed stands for.
+const timedHits = 256
+
+// memoryHit counts a hit, and says whether it is one to time. Which stripe it takes is decided by where the
 // goroutine's stack lies: goroutines that run at the same time have different
 // stacks, and nothing needs to be drawn or looked up.
-func (c *counters) memoryHit(it *item) {
+func (c *counters) memoryHit(it *item) bool {
 	var here byte
 	s := &c.memory[uintptr(unsafe.Pointer(&here))>>11%uintptr(len(c.memory))]
-	s.hits.Add(1)
+	n := s.hits.Add(1)
 	if it.cost > 0 {
 		s.cost.Add(uint64(it.cost))
 	}
 	if it.negative {
 		c.negativeHits.Add(1)
 	}
+	return n%timedHits == 0
+}
+
+// timeHit looks a key that was just hit up once more, against the clock.
+func (l *layer) timeHit(id string) {
+	began := time.Now()
+	l.engine.items.GetIfPresent(memKey{l, id})
+	l.stats.hitTimes.add(time.Since(began), timedHits)
 }
 
 func (c *counters) hit(source *atomic.Uint64, it *item) {
@@ -97,6 +116,8 @@ func (c *counters) snapshot(name string) LayerStats {
 		LoadTime:      time.Duration(c.loadTime.Load()),
 		MemoryItems:   c.memoryItems.Load(),
 		MemoryBytes:   c.memoryBytes.Load(),
+		HitTimes:      c.hitTimes.snapshot(),
+		LoadTimes:     c.loadTimes.snapshot(),
 	}
 }
 
@@ -113,6 +134,8 @@ func (c *counters) reset() {
 		c.memory[i].cost.Store(0)
 	}
 	c.loadTime.Store(0)
+	c.hitTimes.reset()
+	c.loadTimes.reset()
 }
 
 // Stats gives the counters since start (or since ResetStats). It may be

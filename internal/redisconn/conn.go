@@ -45,6 +45,7 @@ type Hooks struct {
 // safe for concurrent use.
 type Conn struct {
 	option rueidis.ClientOption
+	guard  Secrecy
 	hooks  Hooks
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -69,6 +70,7 @@ func OpenWith(o Options, h Hooks) (*Conn, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Conn{
 		option: clientOption(o, t, h),
+		guard:  t.secrecy(),
 		hooks:  h,
 		cancel: cancel,
 		done:   make(chan struct{}),
@@ -230,6 +232,12 @@ func (c *Conn) Client() (rueidis.Client, bool) {
 	defer c.mu.Unlock()
 	return c.client, c.alive
 }
+
+// Secrecy says how the connection is guarded.
+func (c *Conn) Secrecy() Secrecy { return c.guard }
+
+// Database gives the number of the database.
+func (c *Conn) Database() int { return c.option.SelectDB }
 
 // Err says why the server was not reached at the last try; nil when it was.
 func (c *Conn) Err() error {

@@ -193,3 +193,25 @@ func (o Options) LogValue() slog.Value { return slog.StringValue(o.String()) }
 
 // MarshalText keeps secrets out of JSON.
 func (o Options) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// Secrecy says how a connection is guarded.
+type Secrecy struct {
+	Auth     bool // it gives a password
+	TLS      bool // it is encrypted
+	Loopback bool // it doesn't leave this machine: every address given is a loopback one, or a unix socket
+}
+
+func (t *target) secrecy() Secrecy {
+	s := Secrecy{Auth: t.password != "", TLS: t.tls != nil, Loopback: true}
+	if t.network == "unix" {
+		return s
+	}
+	for _, addr := range t.addrs {
+		host, _, _ := net.SplitHostPort(addr)
+		ip := net.ParseIP(host)
+		if host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			s.Loopback = false
+		}
+	}
+	return s
+}
