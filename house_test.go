@@ -42,7 +42,8 @@ var mayImport = map[string][]string{
 	"internal/monitor":    {""},
 	"internal/layers":     {"", "cache", "internal/schema"},
 	"internal/answer":     {"", "cache", "internal/layers", "internal/monitor", "internal/schema"},
-	"internal/middleware": {"", "internal/answer", "internal/layers", "internal/monitor", "ratelimit"},
+	"internal/middleware": {"", "internal/answer", "internal/layers", "internal/monitor", "internal/telemetry", "ratelimit"},
+	"internal/telemetry":  {"internal/layers"},
 	"internal/openaiapi":  {"", "internal/answer", "internal/layers", "internal/schema"},
 	"internal/cacheapi":   {"", "cache", "internal/layers", "internal/monitor"},
 }

@@ -50,6 +50,14 @@ func (t *Trace) Record(began time.Time, s Span) {
 	t.mu.Unlock()
 }
 
+// Began gives the time from which the spans' Start counts.
+func (t *Trace) Began() time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.start
+}
+
 // Spans gives a copy of what has been recorded so far.
 func (t *Trace) Spans() []Span {
 	if t == nil {

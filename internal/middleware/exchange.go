@@ -10,9 +10,10 @@ import (
 // exchange is what the middlewares of one request know together. It is written
 // by the request's own goroutine only.
 type exchange struct {
-	id     string
-	route  string // pattern of the mux that matched
-	client Client
+	id      string
+	traceID string // "" when the request is not traced
+	route   string // pattern of the mux that matched
+	client  Client
 	*recorder
 }
 
@@ -45,11 +46,17 @@ func (x *exchange) label(r *http.Request) string {
 	case strings.Contains(pattern, " "):
 		return pattern
 	}
+	return method(r) + " " + pattern
+}
+
+// method gives the request's method, if it is one of those that there are:
+// clients may write what they like there.
+func method(r *http.Request) string {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
-		return r.Method + " " + pattern
+		return r.Method
 	}
-	return "OTHER " + pattern
+	return "OTHER"
 }
 
 // Route remembers which pattern matched: the innermost middleware, around the

@@ -54,16 +54,20 @@ func RequestIDFrom(ctx context.Context) string {
 	return ""
 }
 
-// LogHandler adds the request's id, as request_id, to the records of an inner
-// handler that are logged with a request's context.
+// LogHandler adds the request's id, as request_id, and its trace, as trace_id
+// when it is traced, to the records of an inner handler that are logged with a
+// request's context.
 func LogHandler(inner slog.Handler) slog.Handler { return logHandler{inner} }
 
 type logHandler struct{ slog.Handler }
 
 func (h logHandler) Handle(ctx context.Context, record slog.Record) error {
-	if id := RequestIDFrom(ctx); id != "" {
+	if x, ok := ctx.Value(exchangeKey{}).(*exchange); ok && x.id != "" {
 		record = record.Clone() // others may hold it too
-		record.AddAttrs(slog.String("request_id", id))
+		record.AddAttrs(slog.String("request_id", x.id))
+		if x.traceID != "" {
+			record.AddAttrs(slog.String("trace_id", x.traceID))
+		}
 	}
 	return h.Handler.Handle(ctx, record)
 }
