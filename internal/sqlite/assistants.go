@@ -9,7 +9,7 @@ import (
 )
 
 const assistantColumns = `id, created_at, version, data_version, name, description, instructions, model, tools, tool_resources,
-	metadata, temperature, top_p, response_format, reasoning_effort, sharing, caching, sources`
+	metadata, temperature, top_p, response_format, reasoning_effort, sharing, caching, fallbacks, sources`
 
 const assistantRead = assistantColumns + ", EXISTS (SELECT 1 FROM marks WHERE marks.assistant_id = assistants.id)"
 
@@ -17,7 +17,7 @@ func scanAssistant(r scanner) (*deja.Assistant, error) {
 	a := &deja.Assistant{}
 	return a, r.Scan(&a.ID, timeColumn{&a.CreatedAt}, &a.Version, &a.DataVersion, &a.Name, &a.Description, &a.Instructions, &a.Model,
 		jsonColumn{&a.Tools}, rawColumn{&a.ToolResources}, jsonColumn{&a.Metadata}, &a.Temperature, &a.TopP,
-		rawColumn{&a.ResponseFormat}, &a.ReasoningEffort, &a.Sharing, jsonColumn{&a.Caching}, jsonColumn{&a.Sources}, &a.Dirty)
+		rawColumn{&a.ResponseFormat}, &a.ReasoningEffort, &a.Sharing, jsonColumn{&a.Caching}, jsonColumn{&a.Fallbacks}, jsonColumn{&a.Sources}, &a.Dirty)
 }
 
 // CreateAssistant stores a new assistant, without sources.
@@ -27,10 +27,10 @@ func (s *Store) CreateAssistant(ctx context.Context, a *deja.Assistant) error {
 	}
 	defer s.leave()
 	err := s.docs.writer.transact(ctx, func(t *tx) error {
-		_, err := t.exec("INSERT INTO assistants ("+assistantColumns+") VALUES (?, ?, 1, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+		_, err := t.exec("INSERT INTO assistants ("+assistantColumns+") VALUES (?, ?, 1, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)",
 			a.ID, timeColumn{&a.CreatedAt}, a.Name, a.Description, a.Instructions, a.Model,
 			jsonColumn{a.Tools}, rawColumn{&a.ToolResources}, jsonColumn{a.Metadata}, a.Temperature, a.TopP,
-			rawColumn{&a.ResponseFormat}, a.ReasoningEffort, a.Sharing, jsonColumn{a.Caching})
+			rawColumn{&a.ResponseFormat}, a.ReasoningEffort, a.Sharing, jsonColumn{a.Caching}, jsonColumn{a.Fallbacks})
 		if taken(err) {
 			return exists("an assistant", a.ID)
 		}
@@ -83,10 +83,10 @@ func (s *Store) UpdateAssistant(ctx context.Context, a *deja.Assistant) error {
 	defer s.leave()
 	err := s.docs.writer.transact(ctx, func(t *tx) error {
 		n, err := t.exec(`UPDATE assistants SET version = version + 1, name = ?, description = ?, instructions = ?, model = ?, tools = ?,
-			tool_resources = ?, metadata = ?, temperature = ?, top_p = ?, response_format = ?, reasoning_effort = ?, sharing = ?, caching = ?
+			tool_resources = ?, metadata = ?, temperature = ?, top_p = ?, response_format = ?, reasoning_effort = ?, sharing = ?, caching = ?, fallbacks = ?
 			WHERE id = ? AND version = ?`,
 			a.Name, a.Description, a.Instructions, a.Model, jsonColumn{a.Tools}, rawColumn{&a.ToolResources}, jsonColumn{a.Metadata},
-			a.Temperature, a.TopP, rawColumn{&a.ResponseFormat}, a.ReasoningEffort, a.Sharing, jsonColumn{a.Caching}, a.ID, a.Version)
+			a.Temperature, a.TopP, rawColumn{&a.ResponseFormat}, a.ReasoningEffort, a.Sharing, jsonColumn{a.Caching}, jsonColumn{a.Fallbacks}, a.ID, a.Version)
 		if err == nil && n == 1 {
 			return t.mark(a.ID)
 		}

@@ -118,6 +118,8 @@ CREATE TABLE marks (                      -- changes that nobody has confirmed, 
 	version      INTEGER NOT NULL,        -- 0: it is
 	data_version INTEGER NOT NULL
 ) STRICT;
+`, `
+ALTER TABLE assistants ADD COLUMN fallbacks TEXT; -- JSON
 `}
 
 // rowMigrations do the same for rows.db, which has only tables that imports

@@ -44,6 +44,7 @@ func sampleAssistant() *deja.Assistant {
 			SkipWords: []string{"heute", "今日"}, SkipTemperature: new(0.7),
 			SafeTools: []string{"weather", deja.AnyTool}, StaleIfError: new(time.Duration(0)), ReplayRate: new(12.5),
 		},
+		Fallbacks: []deja.Fallback{{Upstream: "backup", Model: "small"}, {Model: "tiny"}},
 	}
 }
 
