@@ -39,13 +39,15 @@ var mayImport = map[string][]string{
 	"internal/redistest":   {},
 	"internal/demodata":    {},
 
-	"internal/monitor":    {""},
+	"internal/price":      {""},
+	"internal/monitor":    {"", "cache", "internal/price"},
 	"internal/layers":     {"", "cache", "internal/schema"},
-	"internal/answer":     {"", "cache", "internal/layers", "internal/monitor", "internal/schema"},
+	"internal/answer":     {"", "cache", "internal/layers", "internal/monitor", "internal/price", "internal/schema"},
 	"internal/middleware": {"", "internal/answer", "internal/layers", "internal/monitor", "internal/telemetry", "ratelimit"},
 	"internal/telemetry":  {"internal/layers"},
 	"internal/openaiapi":  {"", "internal/answer", "internal/layers", "internal/schema"},
-	"internal/cacheapi":   {"", "cache", "internal/layers", "internal/monitor"},
+	"internal/dashboard":  {},
+	"internal/cacheapi":   {"", "cache", "internal/layers", "internal/monitor", "internal/price"},
 }
 
 // Packages that may import anything: the wiring, and what only tests use.

@@ -13,6 +13,7 @@ import (
 	"github.com/dejahq/deja/cache"
 	"github.com/dejahq/deja/internal/answer"
 	"github.com/dejahq/deja/internal/cacheapi"
+	"github.com/dejahq/deja/internal/dashboard"
 	"github.com/dejahq/deja/internal/layers"
 	"github.com/dejahq/deja/internal/llm"
 	"github.com/dejahq/deja/internal/localmodel"
@@ -195,12 +196,41 @@ func (n *node) routes(c *config, kinds *layers.Layers) (http.Handler, error) {
 	chain := []middleware.Middleware{
 		middleware.RequestID(), middleware.AccessLog(n.log), middleware.Observe(n.monitor),
 		middleware.Recover(n.log, refuse), middleware.SecurityHeaders(), middleware.Patience(bodyPause), guard,
-		middleware.Identify(c.proxies()), middleware.Authenticate(c.APIKeys, refuse),
 	}
+	closed := []middleware.Middleware{middleware.Identify(c.proxies()), middleware.Authenticate(c.APIKeys, refuse)}
 	if n.limiter != nil {
-		chain = append(chain, middleware.RateLimit(n.limiter, c.RateLoopback, refuse))
+		closed = append(closed, middleware.RateLimit(n.limiter, c.RateLoopback, refuse))
 	}
-	return middleware.Chain(mux, append(chain, middleware.Route())...), nil
+	open, err := openRoutes()
+	if err != nil {
+		return nil, err
+	}
+	behind := middleware.Chain(mux, append(closed, middleware.Route())...)
+	return middleware.Chain(unlessOpen(open, behind), chain...), nil
+}
+
+// openRoutes are those that nobody needs a key for.
+func openRoutes() (*http.ServeMux, error) {
+	page, err := dashboard.New()
+	if err != nil {
+		return nil, err
+	}
+	open := http.NewServeMux()
+	open.Handle("/{$}", page)
+	open.Handle(dashboard.Assets, page)
+	return open, nil
+}
+
+// unlessOpen sends the requests that open has no pattern for to behind.
+func unlessOpen(open *http.ServeMux, behind http.Handler) http.Handler {
+	routed := middleware.Chain(open, middleware.Route())
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := open.Handler(r); pattern == "" {
+			behind.ServeHTTP(w, r)
+			return
+		}
+		routed.ServeHTTP(w, r)
+	})
 }
 
 // close ends the node: open answers may finish until ctx ends.
