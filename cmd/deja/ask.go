@@ -234,7 +234,11 @@ func printAsked(w io.Writer, out *asked) error {
 	}
 	fmt.Fprintf(tab, "outcome\t%s%s\n", out.Outcome, age)
 	fmt.Fprintf(tab, "time\t%.1f ms, the first piece after %.1f ms\n", out.TotalMillis, out.FirstMillis)
-	fmt.Fprintf(tab, "tokens\t%d read, %d written, by %s\n", out.Usage.PromptTokens, out.Usage.CompletionTokens, out.Model)
+	by := ""
+	if out.Model != "" && out.Model != out.AssistantID {
+		by = ", by " + out.Model
+	}
+	fmt.Fprintf(tab, "tokens\t%d read, %d written%s\n", out.Usage.PromptTokens, out.Usage.CompletionTokens, by)
 	if cost := out.askedCost.String(); cost != "" {
 		fmt.Fprintf(tab, "cost\t%s\n", cost)
 	}

@@ -15,7 +15,8 @@ import (
 
 // cacheTopCmd shows the counters again and again.
 type cacheTopCmd struct {
-	Once     bool    `help:"Print one snapshot and end; so it is where there is no terminal."`
+	Once     bool    `help:"Print one snapshot and end; so it is where there is no terminal." xor:"count"`
+	Count    int     `help:"End after so many looks." placeholder:"N" xor:"count"`
 	Interval seconds `help:"Time between two looks." default:"1" placeholder:"SECONDS"`
 	Scope    string  `help:"Counters of the asked node, or of all nodes (fleet)." enum:"node,fleet" default:"node"`
 	Keys     int     `help:"How many hot keys and assistants to show." default:"10"`
@@ -24,11 +25,14 @@ type cacheTopCmd struct {
 // Help is the text of cache top --help.
 func (*cacheTopCmd) Help() string {
 	return `Rates are those of the time between two looks; the first look has none. With
---json, each look is one line, until Ctrl-C or, with --once, just one.`
+--json, each look is one line. It goes on until Ctrl-C, if not told otherwise.`
 }
 
 // Validate refuses what can't be shown.
 func (p *cacheTopCmd) Validate() error {
+	if p.Count < 0 {
+		return errors.New("--count: it cannot be negative")
+	}
 	if p.Keys < 0 || p.Keys > 100 {
 		return errors.New("--keys: from 0 to 100")
 	}
@@ -42,11 +46,14 @@ func (p *cacheTopCmd) Run(ctx context.Context, c *cacheCmd, t terminal) error {
 		return err
 	}
 	live := isTerminal(t.stdout) && !c.JSON
-	once := p.Once || !live && !c.JSON
+	left := p.Count // looks; 0: for ever
+	if p.Once || left == 0 && !live && !c.JSON {
+		left = 1
+	}
 	tick := time.NewTicker(time.Duration(p.Interval))
 	defer tick.Stop()
 	var before *client.Metrics
-	for {
+	for clear := live && left != 1; ; {
 		short, cancel := context.WithTimeout(ctx, answerTime)
 		m, err := api.ScopedMetrics(short, client.Scope(p.Scope))
 		cancel()
@@ -58,9 +65,9 @@ func (p *cacheTopCmd) Run(ctx context.Context, c *cacheCmd, t terminal) error {
 		case c.JSON:
 			err = json.NewEncoder(t.stdout).Encode(m)
 		default:
-			err = p.frame(t.stdout, m, before, live && !once)
+			err = p.frame(t.stdout, m, before, clear)
 		}
-		if err != nil || once {
+		if left--; err != nil || left == 0 {
 			return err
 		}
 		before = m

@@ -28,6 +28,7 @@ type commands struct {
 	Assistants assistantsCmd `cmd:"" help:"Make, show and change assistants of a running server."`
 	Data       dataCmd       `cmd:"" help:"Give assistants data, and see what they have."`
 	Cache      cacheCmd      `cmd:"" help:"Look at and steer the cache of a running server."`
+	Completion completionCmd `cmd:"" help:"Print what a shell needs to complete deja's command line."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
@@ -60,6 +61,12 @@ func run(ctx context.Context, restore func(), args []string, t terminal) int {
 	if err != nil {
 		fmt.Fprintf(t.stderr, "deja: %v\n", err)
 		return exitError
+	}
+	if len(args) > 0 && args[0] == completeCommand {
+		if err := printCandidates(t.stdout, candidates(parser.Model, args[1:])); err != nil {
+			return exitError
+		}
+		return exitOK
 	}
 	parsed, err := parser.Parse(args)
 	if exited >= 0 { // --help
