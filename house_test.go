@@ -22,6 +22,8 @@ const module = "github.com/dejahq/deja"
 var mayImport = map[string][]string{
 	"":                   {},
 	"cache":              {"internal/redisconn"},
+	"cache/cacheprom":    {"cache"},
+	"cache/cacheotel":    {"cache"},
 	"ratelimit":          {"internal/redisconn"},
 	"client":             {},
 	"internal/redisconn": {},

@@ -81,3 +81,37 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestSecrecy(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]redisconn.Secrecy{
+		"redis://localhost":         {Loopback: true},
+		"redis://127.1.2.3:7000":    {Loopback: true},
+		"rediss://:secret@[::1]:1":  {Auth: true, TLS: true, Loopback: true},
+		"unix:///run/redis.sock":    {Loopback: true},
+		"redis://u:secret@10.0.0.1": {Auth: true},
+		"rediss://redis.example":    {TLS: true},
+		"redis://localhost.example": {},
+	} {
+		o, err := redisconn.Parse(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := redisconn.Open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Secrecy(); got != want {
+			t.Errorf("%s: %+v, want %+v", url, got, want)
+		}
+		_ = c.Close()
+	}
+	c, err := redisconn.Open(redisconn.Options{Addrs: []string{"localhost:1", "10.0.0.1:1"}, DB: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if c.Secrecy().Loopback || c.Database() != 3 {
+		t.Error("one address is elsewhere")
+	}
+}
