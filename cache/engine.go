@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -72,16 +73,16 @@ func (e *Engine) now() int64 { return e.startUnix + int64(time.Since(e.start)) }
 // generation gives a group's token. Without Redis, or while it is away, the
 // generation is one of this node only: a zero token in the latter case, which
 // keeps its entries out of Redis.
-func (e *Engine) generation(_ context.Context, group string) token {
+func (e *Engine) generation(_ context.Context, group string) (t token, lasts int64) {
 	if e.remote == nil {
-		return newToken()
+		return newToken(), math.MaxInt64
 	}
 	// Not the caller's context: others wait for the answer too.
-	t, err := e.remote.generation(e.remote.soft.context(), group)
+	t, lasts, err := e.remote.generation(e.remote.soft.context(), group)
 	if err != nil {
-		return 0
+		return 0, 0
 	}
-	return t
+	return t, lasts
 }
 
 // Close refuses new work and waits for loads and calls under way; idempotent.

@@ -202,6 +202,7 @@ func (l *layer) fillRemote(w *watch, g *grant, it *item, value []byte) (filled, 
 	}
 	g.keeper.spent()
 	if filled {
+		e.remote.prolong(e.remote.soft.context(), it)
 		l.note(w.key.id, ttl)
 	}
 	return filled, true

@@ -19,6 +19,7 @@ type generation struct {
 	dead  atomic.Bool
 	known chan struct{} // closed when token is set
 	token token         // zero: Redis could not be asked
+	lasts atomic.Int64  // in Redis, as far as this node knows
 	alone []*generation // just this one
 	made  time.Time
 }
@@ -34,7 +35,7 @@ func newGeneration(group string) *generation {
 type generations struct {
 	table *otter.Cache[string, *generation]
 	all   atomic.Pointer[generation] // of groupAll, never evicted
-	fetch func(ctx context.Context, group string) token
+	fetch func(ctx context.Context, group string) (t token, lasts int64)
 	// again says whether it may be worth while to ask once more for a
 	// generation that could not be had.
 	again func() bool
@@ -100,7 +101,9 @@ func (g *generations) one(ctx context.Context, group string) (*generation, error
 	gen, mine := g.place(group)
 	if mine {
 		defer close(gen.known)
-		gen.token = g.fetch(ctx, group)
+		token, lasts := g.fetch(ctx, group)
+		gen.token = token
+		gen.lasts.Store(lasts)
 		return gen, nil
 	}
 	select {

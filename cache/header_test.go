@@ -133,7 +133,7 @@ func FuzzParseEntry(f *testing.F) {
 }
 
 func FuzzChangedKeys(f *testing.F) {
-	for _, s := range []string{"thing:a", "{thing:a}:lease", "{thing:a}:floor", "gen:@all", "gen:g", "{", "{}:lease", "other"} {
+	for _, s := range []string{"thing:a", "{thing:a}:lease", "{thing:a}:floor", "gen:@all", "gen:g", "{", "{}:lease", "other", "p:{p:thing:a}:lease"} {
 		f.Add(s)
 	}
 	l := testLayer(f)

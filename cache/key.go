@@ -50,11 +50,17 @@ func checkLayerName(name string) error {
 	return nil
 }
 
-// Side keys carry the whole key as a hash tag, so that a Redis Cluster keeps
-// them in the key's own slot and one script may touch all of them.
+// Side keys carry the whole key, which has no braces, as a hash tag, so that a
+// Redis Cluster keeps them in the key's own slot and one script may touch all
+// of them. Before it stands the prefix once more, so that whoever may use keys
+// of the prefix only (ACL "~prefix*") may use them.
 
-func leaseKey(key string) string { return "{" + key + "}" + leaseSuffix }
-func floorKey(key string) string { return "{" + key + "}" + floorSuffix }
+func (r *remote) sideKey(key, suffix string) string {
+	return r.engine.o.Prefix + "{" + key + "}" + suffix
+}
+
+func (r *remote) leaseKey(key string) string { return r.sideKey(key, leaseSuffix) }
+func (r *remote) floorKey(key string) string { return r.sideKey(key, floorSuffix) }
 
 const (
 	leaseSuffix = ":lease"

@@ -33,7 +33,7 @@ var errLost = errors.New("cache: a connection was lost, or the database flushed"
 
 // changed drops what depends on a key of Redis.
 func (e *Engine) changed(key string) {
-	if side, ok := strings.CutPrefix(key, "{"); ok {
+	if side, ok := strings.CutPrefix(key, e.o.Prefix+"{"); ok {
 		if key, ok = strings.CutSuffix(side, "}"+leaseSuffix); ok {
 			if k, ok := e.memKey(key); ok {
 				e.dropLease(k)

@@ -22,7 +22,14 @@ import (
 const (
 	leaseTTL      = 3 * time.Second
 	leaseRenewal  = leaseTTL / 3
-	generationTTL = 2 * maxTTL // so that no entry outlives its generation
+
+	// lineageTTL is how long the generation of everything and the masters that
+	// were met are remembered after they were last seen.
+	lineageTTL = 2 * maxTTL
+	// groupTTL is how long the generation of a group lasts that has no entries:
+	// anybody may ask for things that are not there. An entry that lives longer
+	// prolongs its generations. Losing one costs the entries that carry it.
+	groupTTL = time.Hour
 )
 
 // errAway says that Redis is not being asked at the moment.
@@ -113,7 +120,7 @@ func (r *remote) get(ctx context.Context, key string) ([]byte, error) {
 func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 func (r *remote) script(ctx context.Context, s *rueidis.Lua, key string, args ...string) (rueidis.RedisMessage, error) {
-	return r.scriptKeys(ctx, s, []string{key, leaseKey(key), floorKey(key)}, args...)
+	return r.scriptKeys(ctx, s, []string{key, r.leaseKey(key), r.floorKey(key)}, args...)
 }
 
 func (r *remote) scriptKeys(ctx context.Context, s *rueidis.Lua, keys []string, args ...string) (rueidis.RedisMessage, error) {
@@ -174,7 +181,7 @@ func (r *remote) fill(ctx context.Context, key string, nonce token, sealed []byt
 		if !ok {
 			return false, errAway
 		}
-		_ = c.Do(ctx, c.B().Del().Key(leaseKey(key)).Build()).Error()
+		_ = c.Do(ctx, c.B().Del().Key(r.leaseKey(key)).Build()).Error()
 		err := c.Do(ctx, c.B().Set().Key(key).Value(rueidis.BinaryString(sealed)).Px(ttl).Build()).Error()
 		return err == nil, err
 	}
@@ -212,7 +219,7 @@ func (r *remote) invalidate(ctx context.Context, c rueidis.Client, key string, v
 	if always {
 		force = "1"
 	}
-	m, err := r.exec(ctx, c, invalidateScript, []string{key, leaseKey(key), floorKey(key)}, hexVersion(version), millis(floorTTL), force)
+	m, err := r.exec(ctx, c, invalidateScript, []string{key, r.leaseKey(key), r.floorKey(key)}, hexVersion(version), millis(floorTTL), force)
 	if err != nil {
 		return 0, err
 	}
@@ -235,21 +242,58 @@ func (r *remote) replace(ctx context.Context, key string, old, version int64, se
 	return n == 1, err
 }
 
-// generation gives a group's token.
-func (r *remote) generation(ctx context.Context, group string) (token, error) {
-	m, err := r.scriptKeys(ctx, generationScript, []string{r.generationKey(group)}, newToken().String(), millis(generationTTL))
-	if err != nil {
-		return 0, err
+func generationTTL(group string) time.Duration {
+	if group == groupAll {
+		return lineageTTL
 	}
-	s, err := m.ToString()
-	return parseToken(s), err
+	return groupTTL
+}
+
+// generation gives a group's token, and until when Redis keeps it.
+func (r *remote) generation(ctx context.Context, group string) (t token, lasts int64, err error) {
+	asked := r.engine.now()
+	m, err := r.scriptKeys(ctx, generationScript, []string{r.generationKey(group)}, newToken().String(), millis(generationTTL(group)))
+	if err != nil {
+		return 0, 0, err
+	}
+	reply, err := m.ToArray()
+	if err != nil || len(reply) != 2 {
+		return 0, 0, fmt.Errorf("cache: generation reply: %w", err)
+	}
+	s, err := reply[0].ToString()
+	if err != nil {
+		return 0, 0, err
+	}
+	ms, err := reply[1].AsInt64()
+	return parseToken(s), asked + ms*int64(time.Millisecond), err
+}
+
+// prolong sees to it that the generations of an entry in Redis last longer
+// than it does; twice as long, so that not every entry has to.
+func (r *remote) prolong(ctx context.Context, it *item) {
+	for _, g := range it.gens {
+		if g.lasts.Load() >= it.dead {
+			continue
+		}
+		now := r.engine.now()
+		ms := 2 * time.Duration(it.dead-now)
+		m, err := r.scriptKeys(ctx, prolongScript, []string{r.generationKey(g.name)}, g.token.String(), millis(ms))
+		if err != nil {
+			return // it costs the entry, some day
+		}
+		if is, _ := m.AsInt64(); is == 1 {
+			g.lasts.Store(now + int64(ms))
+		} else {
+			r.engine.gens.kill(g.name)
+		}
+	}
 }
 
 // bump gives a group a new generation.
 func (r *remote) bump(ctx context.Context, c rueidis.Client, group string) error {
 	began := r.engine.now()
 	return r.note(began, c.Do(ctx, c.B().Set().Key(r.generationKey(group)).Value(newToken().String()).
-		PxMilliseconds(generationTTL.Milliseconds()).Build()).Error())
+		PxMilliseconds(generationTTL(group).Milliseconds()).Build()).Error())
 }
 
 func (r *remote) ping(ctx context.Context, c rueidis.Client) error {

@@ -110,7 +110,7 @@ const fleetKept = "3600000"
 
 // fleetKeys are in one slot of a cluster.
 func (r *remote) fleetKeys() []string {
-	tag := "{" + r.engine.o.Prefix + "fleet}:"
+	tag := r.engine.o.Prefix + "{fleet}:"
 	return []string{tag + "nodes", tag + "log"}
 }
 

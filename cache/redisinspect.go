@@ -26,8 +26,8 @@ func (r *remote) inspect(ctx context.Context, key string) (s stored, err error) 
 	replies := c.DoMulti(ctx,
 		c.B().Get().Key(key).Build(),
 		c.B().Pttl().Key(key).Build(),
-		c.B().Exists().Key(leaseKey(key)).Build(),
-		c.B().Get().Key(floorKey(key)).Build())
+		c.B().Exists().Key(r.leaseKey(key)).Build(),
+		c.B().Get().Key(r.floorKey(key)).Build())
 	entry, err := replies[0].ToString()
 	switch {
 	case err == nil:

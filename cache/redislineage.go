@@ -27,7 +27,7 @@ func (r *remote) settleLineage(ctx context.Context, c rueidis.Client) error {
 	}
 	for _, id := range ids {
 		key := r.engine.o.Prefix + epochSpace + ":" + id
-		known, err := c.Do(ctx, c.B().Pexpire().Key(key).Milliseconds(generationTTL.Milliseconds()).Build()).AsInt64()
+		known, err := c.Do(ctx, c.B().Pexpire().Key(key).Milliseconds(lineageTTL.Milliseconds()).Build()).AsInt64()
 		if err != nil {
 			return err
 		}
@@ -40,7 +40,7 @@ func (r *remote) settleLineage(ctx context.Context, c rueidis.Client) error {
 		if err := r.resetFleet(ctx, c); err != nil {
 			return err
 		}
-		err = c.Do(ctx, c.B().Set().Key(key).Value(r.engine.o.Node).PxMilliseconds(generationTTL.Milliseconds()).Build()).Error()
+		err = c.Do(ctx, c.B().Set().Key(key).Value(r.engine.o.Node).PxMilliseconds(lineageTTL.Milliseconds()).Build()).Error()
 		if err != nil {
 			return err
 		}

@@ -33,8 +33,8 @@ const (
 // up; each has the hard timeout.
 const liveFailures = 4
 
-func liveKey(key string) string     { return "{" + key + "}" + liveSuffix }
-func followedKey(key string) string { return "{" + key + "}" + followedSuffix }
+func (r *remote) liveKey(key string) string     { return r.sideKey(key, liveSuffix) }
+func (r *remote) followedKey(key string) string { return r.sideKey(key, followedSuffix) }
 
 // sayFollowed lets the holder know that somebody follows.
 func (r *remote) sayFollowed(ctx context.Context, key string) error {
@@ -43,12 +43,12 @@ func (r *remote) sayFollowed(ctx context.Context, key string) error {
 		return errAway
 	}
 	began := r.engine.now()
-	return r.note(began, c.Do(ctx, c.B().Set().Key(followedKey(key)).Value("1").PxMilliseconds(followedTTL.Milliseconds()).Build()).Error())
+	return r.note(began, c.Do(ctx, c.B().Set().Key(r.followedKey(key)).Value("1").PxMilliseconds(followedTTL.Milliseconds()).Build()).Error())
 }
 
 // followed says whether somebody has lately said so.
 func (r *remote) followed(ctx context.Context, key string) bool {
-	b, err := r.get(ctx, followedKey(key))
+	b, err := r.get(ctx, r.followedKey(key))
 	return err == nil && b != nil
 }
 
@@ -67,7 +67,7 @@ return 1
 `)
 
 func (r *remote) publish(ctx context.Context, key string, nonce token, kind string, piece []byte) (bool, error) {
-	m, err := r.scriptKeys(ctx, publishScript, []string{leaseKey(key), liveKey(key)},
+	m, err := r.scriptKeys(ctx, publishScript, []string{r.leaseKey(key), r.liveKey(key)},
 		nonce.String(), kind, rueidis.BinaryString(piece), strconv.Itoa(livePieces), millis(liveTTL))
 	if err != nil {
 		return false, err
@@ -78,7 +78,7 @@ func (r *remote) publish(ctx context.Context, key string, nonce token, kind stri
 
 // leaseHolder gives the nonce of the lease on a key, "" when there is none.
 func (r *remote) leaseHolder(ctx context.Context, key string) (string, error) {
-	b, err := r.get(ctx, leaseKey(key))
+	b, err := r.get(ctx, r.leaseKey(key))
 	return string(b), err
 }
 
@@ -98,7 +98,7 @@ func (r *remote) livePiecesAfter(ctx context.Context, key, last string, wait tim
 	// A server that hangs must not hold the follower.
 	ctx, cancel := context.WithTimeout(ctx, wait+r.engine.o.HardTimeout)
 	defer cancel()
-	live := liveKey(key)
+	live := r.liveKey(key)
 	reply, err := c.Do(ctx, c.B().Xread().Count(512).Block(wait.Milliseconds()).Streams().Key(live).Id(last).Build()).AsXRead()
 	if rueidis.IsRedisNil(err) {
 		return nil, nil

@@ -70,6 +70,7 @@ func (l *layer) replaceRemote(ctx context.Context, key memKey, old int64, it *it
 	if err != nil || !done {
 		return false
 	}
+	e.remote.prolong(e.remote.soft.context(), it)
 	e.publish(&w, it)
 	l.note(key.id, ttl)
 	l.stats.fills.Add(1)

@@ -112,19 +112,33 @@ end
 return 0
 `)
 
-	// generationScript gives a group's generation, and makes one where there
-	// is none. KEYS[1] is the generation's key. ARGV: a fresh token, ms.
+	// generationScript gives a group's generation and how long it lasts, and
+	// makes one where there is none. KEYS[1] is the generation's key. ARGV: a
+	// fresh token, ms.
 	generationScript = rueidis.NewLuaScript(`
 local t = redis.call('GET', KEYS[1])
 if not t then
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-  return redis.call('GET', KEYS[1])
+  return {redis.call('GET', KEYS[1]), tonumber(ARGV[2])}
 end
-if redis.call('PTTL', KEYS[1]) < ARGV[2] / 2 then
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+local ms = redis.call('PTTL', KEYS[1])
+if ms < ARGV[2] / 2 then
+  ms = tonumber(ARGV[2])
+  redis.call('PEXPIRE', KEYS[1], ms)
   redis.call('EXISTS', KEYS[1])
 end
-return t
+return {t, ms}
+`)
+
+	// prolongScript lets a generation last longer, if it is still the one: 1,
+	// or 0. KEYS[1] is the generation's key. ARGV: its token, ms.
+	prolongScript = rueidis.NewLuaScript(`
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+  return 0
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[2], 'GT')
+redis.call('EXISTS', KEYS[1])
+return 1
 `)
 )
 

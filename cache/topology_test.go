@@ -44,12 +44,13 @@ func TestClusterAndFailover(t *testing.T) {
 	var nodes []*cache.Layer[string]
 	var engines []*cache.Engine
 	for range 3 {
-		e, l := node(t, "", on(r), promising(cache.Acknowledged))
+		// The prefix holds the side keys in their key's slot, too.
+		e, l := node(t, "", on(r), promising(cache.Acknowledged), func(o *cache.Options, _ *cache.LayerOptions[string]) { o.Prefix = "pre:" })
 		nodes, engines = append(nodes, l), append(engines, e)
 	}
 	settled(t, nodes)
 	churn(t, nodes, 0, 60)
-	failover(t, nodes, engines, func() { cl.KillMaster("thing:x0") })
+	failover(t, nodes, engines, func() { cl.KillMaster("pre:thing:x0") })
 	settled(t, nodes)
 	churn(t, nodes, 60, 60)
 }
