@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/dejahq/deja/cache/internal/wallclock"
 )
 
 // Engine is the cache: one per process, shared by all layers. It is safe for
@@ -27,6 +29,7 @@ type Engine struct {
 
 	start     time.Time
 	startUnix int64
+	wall      *wallclock.Clock
 
 	seq atomic.Uint64 // of calls and flights
 }
@@ -39,7 +42,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{o: o, byName: make(map[string]*layer)}
+	e := &Engine{o: o, byName: make(map[string]*layer), wall: wallclock.From(ctx)}
 	if err := e.memory.open(o.MemoryBytes); err != nil {
 		return nil, fmt.Errorf("cache: memory: %w", err)
 	}
@@ -69,6 +72,10 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 // now is the time in Unix nanoseconds, as it was at the start and counted on
 // from there: a clock that somebody sets doesn't move it.
 func (e *Engine) now() int64 { return e.startUnix + int64(time.Since(e.start)) }
+
+// wallAhead is how far the wall clock is ahead of now: not at all, until
+// somebody sets it. Only what nodes tell each other goes by the wall clock.
+func (e *Engine) wallAhead() int64 { return e.wall.Now().UnixNano() - e.now() }
 
 // generation gives a group's token. Without Redis, or while it is away, the
 // generation is one of this node only: a zero token in the latter case, which

@@ -117,7 +117,7 @@ func (l *layer) seal(it *item, value []byte, now int64) (b []byte, ttl time.Dura
 		flags:   packed,
 		layer:   l.version,
 		version: it.version,
-		created: it.created / int64(time.Millisecond),
+		created: max(it.created+l.engine.wallAhead(), 0) / int64(time.Millisecond),
 		fresh:   uint32((it.fresh - it.created) / int64(time.Millisecond)),
 		dead:    uint32((it.dead - it.created) / int64(time.Millisecond)),
 		delta:   uint32(min(it.delta/int64(time.Microsecond), math.MaxUint32)),
@@ -160,7 +160,10 @@ func (l *layer) unseal(b []byte, gens []*generation) (*item, bool) {
 			return nil, false
 		}
 	}
-	created := en.created * int64(time.Millisecond)
+	// By the writer's wall clock. If that is ahead of ours, or one of the two
+	// was set, the entry was not made later than now.
+	now := l.engine.now()
+	created := min(en.created*int64(time.Millisecond)-l.engine.wallAhead(), now)
 	it := &item{
 		negative: en.flags&flagNegative != 0,
 		version:  en.version,

@@ -20,8 +20,8 @@ import (
 // This file and scripts.go are all that knows Redis commands.
 
 const (
-	leaseTTL      = 3 * time.Second
-	leaseRenewal  = leaseTTL / 3
+	leaseTTL     = 3 * time.Second
+	leaseRenewal = leaseTTL / 3
 
 	// lineageTTL is how long the generation of everything and the masters that
 	// were met are remembered after they were last seen.

@@ -106,6 +106,13 @@ func clientOption(o Options, t target, h Hooks) rueidis.ClientOption {
 			ShardsRefreshInterval: 5 * time.Second,
 		},
 	}
+	if o.Dial != nil {
+		opt.DialCtxFn = func(ctx context.Context, addr string, d *net.Dialer, over *tls.Config) (net.Conn, error) {
+			ctx, cancel := context.WithTimeout(ctx, d.Timeout)
+			defer cancel()
+			return secured(ctx, o.Dial, addr, over)
+		}
+	}
 	if t.network == "unix" {
 		opt.DialCtxFn = func(ctx context.Context, path string, d *net.Dialer, _ *tls.Config) (net.Conn, error) {
 			return d.DialContext(ctx, "unix", path)
@@ -126,6 +133,23 @@ func clientOption(o Options, t target, h Hooks) rueidis.ClientOption {
 		}
 	}
 	return opt
+}
+
+// secured dials, and puts TLS on top if there is to be any.
+func secured(ctx context.Context, dial func(context.Context, string) (net.Conn, error), addr string, over *tls.Config) (net.Conn, error) {
+	conn, err := dial(ctx, addr)
+	if err != nil || over == nil {
+		return conn, err
+	}
+	if over.ServerName == "" {
+		over = over.Clone()
+		over.ServerName, _, _ = net.SplitHostPort(addr)
+	}
+	tlsConn := tls.Client(conn, over)
+	if err := tlsConn.HandshakeContext(ctx); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return tlsConn, nil
 }
 
 // run dials until it succeeds, then pings for as long as the Conn is open.

@@ -4,6 +4,7 @@
 package redisconn
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -40,6 +41,10 @@ type Options struct {
 
 	// Name is shown by CLIENT LIST; it must not hold spaces.
 	Name string
+
+	// Dial makes the connections, of TCP, to servers and sentinels: through a
+	// tunnel, say. TLS is put on top of it. Default: a net.Dialer.
+	Dial func(ctx context.Context, addr string) (net.Conn, error)
 }
 
 // Errors that Parse and Open wrap. Their text never holds a secret.
