@@ -1,6 +1,9 @@
 package deja
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // ModelRequest is what a model is asked: everything that its answer depends
 // on, and nothing else.
@@ -125,4 +128,7 @@ type Answer struct {
 	Usage        Usage        `json:"usage"`
 	ModelCalls   int          `json:"model_calls"` // rounds with the model that it took
 	Queries      int64        `json:"queries"`     // store queries that it took
+
+	// Took is how long it took to make; 0 when that is not known.
+	Took time.Duration `json:"took,omitempty"`
 }

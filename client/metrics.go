@@ -17,6 +17,7 @@ type Metrics struct {
 	Layers      []LayerMetrics             `json:"layers"`
 	Savings     Savings                    `json:"savings"`
 
+	Ledger  Ledger                   `json:"ledger"`
 	Scope   Scope                    `json:"scope"`          // whose counters these are
 	Note    string                   `json:"note,omitempty"` // why they are not the fleet's, when that was asked for
 	Nodes   []NodeMetrics            `json:"nodes"`
@@ -108,6 +109,14 @@ type Savings struct {
 	ModelCallsAvoided   int64   `json:"modelCallsAvoided"`
 	Tokens              int64   `json:"tokens"`
 	TokensAvoided       int64   `json:"tokensAvoided"`
+
+	ModelCallsFailed int64    `json:"modelCallsFailed"` // that brought no answer
+	Currency         string   `json:"currency"`         // of the amounts, such as "USD"
+	MoneySpent       float64  `json:"moneySpent"`
+	MoneySaved       float64  `json:"moneySaved"`
+	TimeSpent        float64  `json:"timeSpentMs"`    // making answers
+	TimeSaved        float64  `json:"timeSavedMs"`    // of those who did not wait for that
+	UnpricedModels   []string `json:"unpricedModels"` // models that have no price: their money is missing
 }
 
 // Metrics gives what the server has counted.

@@ -76,7 +76,7 @@ func (s *server) handler(engine *cache.Engine, store *sqlite.Store) (http.Handle
 	if err != nil {
 		return nil, err
 	}
-	counts := monitor.New(monitor.Options{})
+	counts := monitor.New(monitor.Options{Layers: func() []cache.LayerStats { return engine.Stats().Layers }})
 	answerer, err := answer.New(answer.Options{Layers: kinds, Model: model, Monitor: counts})
 	if err != nil {
 		return nil, err

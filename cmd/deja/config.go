@@ -41,6 +41,8 @@ type config struct {
 	OpenAIBaseURL string      `name:"openai-base-url" help:"A server that speaks the OpenAI API, up to and with /v1." env:"OPENAI_BASE_URL" placeholder:"URL" group:"model"`
 	ModelTimeout  seconds     `name:"model-timeout" help:"How long a whole answer may take." env:"DEJA_MODEL_TIMEOUT" default:"600" group:"model"`
 
+	Prices string `name:"prices" help:"File with the prices of models' tokens, read again when it changes; without it, amounts of money are not known." env:"DEJA_PRICES" placeholder:"FILE" type:"path" group:"model"`
+
 	APIKeys        []deja.Secret `name:"api-keys" help:"Keys that clients must send as a bearer token; none: everybody is let in." env:"DEJA_API_KEYS" placeholder:"KEY" group:"clients"`
 	RateLimit      int64         `name:"rate-limit" help:"Requests per client and window; 0: no limit." env:"DEJA_RATE_LIMIT" default:"600" group:"clients"`
 	RateWindow     seconds       `name:"rate-window" help:"The window of the rate limit." env:"DEJA_RATE_WINDOW" default:"60" group:"clients"`

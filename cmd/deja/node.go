@@ -21,6 +21,7 @@ import (
 	"github.com/dejahq/deja/internal/mongo"
 	"github.com/dejahq/deja/internal/monitor"
 	"github.com/dejahq/deja/internal/openaiapi"
+	"github.com/dejahq/deja/internal/price"
 	"github.com/dejahq/deja/internal/sqlite"
 	"github.com/dejahq/deja/ratelimit"
 )
@@ -43,7 +44,7 @@ type node struct {
 // openNode opens what the configuration names. The store must be there; Redis
 // may be away.
 func openNode(ctx context.Context, c *config, log *slog.Logger) (_ *node, err error) {
-	n := &node{log: log, monitor: monitor.New(monitor.Options{})}
+	n := &node{log: log}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.close(ctx))
@@ -62,6 +63,13 @@ func openNode(ctx context.Context, c *config, log *slog.Logger) (_ *node, err er
 	if err != nil {
 		return n, usageError{err}
 	}
+	prices, err := price.Open(c.Prices, log)
+	if err != nil {
+		return n, usageError{err}
+	}
+	n.monitor = monitor.New(monitor.Options{
+		Prices: prices, Layers: func() []cache.LayerStats { return n.engine.Stats().Layers },
+	})
 	kinds, err := layers.New(n.engine, n.store, layers.Options{
 		AssistantTTL: time.Duration(c.AssistantTTL), SchemaTTL: time.Duration(c.SchemaTTL),
 		ContextTTL: time.Duration(c.ContextTTL), AnswerTTL: time.Duration(c.AnswerTTL), Logger: log,
@@ -91,6 +99,8 @@ func openNode(ctx context.Context, c *config, log *slog.Logger) (_ *node, err er
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	n.unwatch = cancel
+	n.watching.Go(func() { prices.Run(ctx) })
+	n.watching.Go(func() { n.monitor.Run(ctx) })
 	n.watching.Go(func() { n.answerer.Run(ctx, watched == nil) })
 	n.watching.Go(func() { kinds.Run(ctx) })
 	if watched != nil {

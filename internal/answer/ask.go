@@ -8,6 +8,7 @@ import (
 
 	"github.com/dejahq/deja"
 	"github.com/dejahq/deja/internal/layers"
+	"github.com/dejahq/deja/internal/monitor"
 )
 
 // Question is a stateless turn (chat completions): the whole conversation in
@@ -42,7 +43,8 @@ func (a *Answerer) Ask(ctx context.Context, q Question) (*Reply, error) {
 
 // reply boards the question's flight and waits until its outcome is known.
 func (a *Answerer) reply(ctx context.Context, p *prepared) (*Reply, error) {
-	r := &Reply{}
+	r := &Reply{count: a.count, asked: p, began: time.Now()}
+	a.count.Asked(p.assistant.ID)
 	if p.cached {
 		r.Key = a.layers.AnswerKeyName(p.key)
 	}
@@ -55,18 +57,18 @@ func (a *Answerer) reply(ctx context.Context, p *prepared) (*Reply, error) {
 		if !ok {
 			return nil, deja.Errorf(deja.CodeNotCached, "No cached answer, and only-if-cached was asked for.")
 		}
-		a.count.ModelCallAvoided(found.Answer.Usage, found.Answer.ModelCalls)
 		f := &flight{answer: found.Answer}
 		f.add(append(replay(found.Answer), event{delta: final(found.Answer)})...)
 		f.end(nil)
 		r.flight, r.leave, r.Outcome, r.Age = f, func() {}, Hit, found.Age
+		r.avoided(0)
 		return r, nil
 	}
 	f, first, err := a.board(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	r.flight = f
+	r.flight, r.first = f, first
 	r.leave = sync.OnceFunc(func() { a.leave(f) })
 	r.unwatch = context.AfterFunc(ctx, r.leave)
 	select {
@@ -77,13 +79,15 @@ func (a *Answerer) reply(ctx context.Context, p *prepared) (*Reply, error) {
 	}
 	r.Outcome, r.Age = f.outcome, f.age
 	switch {
-	case r.Outcome == Hit && !first:
-		a.count.ModelCallAvoided(f.answer.Usage, f.answer.ModelCalls)
+	case r.Outcome == Hit && first:
+		r.avoided(0) // its queries are in the counters of the layer
+	case r.Outcome == Hit:
+		r.avoided(f.answer.Queries)
 	case r.Outcome == Coalesced || r.Outcome != Hit && !first:
 		r.Outcome = Coalesced
 		r.counted = func() {
 			if !first || !f.led { // one who took over made the call in the end
-				a.count.ModelCallAvoided(f.answer.Usage, f.answer.ModelCalls)
+				r.avoided(f.answer.Queries)
 			}
 		}
 	}
@@ -104,6 +108,12 @@ type Reply struct {
 	leave   func()
 	unwatch func() bool
 	counted func() // for a coalesced reader, once the answer is whole
+
+	count *monitor.Monitor
+	asked *prepared
+	began time.Time
+	first bool // it began the flight
+	whole bool // it has seen the end
 }
 
 // Deltas yields the visible answer: text, reasoning, tool calls of the
@@ -153,6 +163,7 @@ func (r *Reply) events(ctx context.Context) iter.Seq2[event, error] {
 	return func(yield func(event, error) bool) {
 		defer r.Close()
 		for e, err := range r.flight.read(ctx) {
+			r.whole = r.whole || err == nil && e.delta != nil && e.delta.FinishReason != ""
 			if !yield(e, err) || err != nil {
 				return
 			}

@@ -39,6 +39,8 @@ type flight struct {
 	// Set before the feed ends well, and the answer of a hit before looked is closed.
 	answer *deja.Answer
 	led    bool // this flight asked the model itself
+	paid   charge
+	made   time.Time // when the answer was whole
 
 	lease *layers.AnswerLease // while it leads; guarded by Answerer.mu
 }
@@ -202,7 +204,7 @@ func (a *Answerer) fly(ctx context.Context, f *flight, p *prepared) {
 			}
 			return
 		}
-		f.answer = answer
+		f.answer, f.made = answer, time.Now()
 		readers.end(answer)
 		return
 	}
@@ -221,10 +223,15 @@ func (a *Answerer) lead(ctx context.Context, f *flight, p *prepared, lease *laye
 	}()
 	others := publish(ctx, lease)
 	began := time.Now()
-	answer, err := a.generate(ctx, p, func(e event) {
+	answer, err := a.generate(ctx, p, &f.paid, func(e event) {
 		emit(e)
 		others.add(e)
 	})
+	took := time.Since(began)
+	a.count.AnswerMade(p.assistant.ID, took)
+	if answer != nil {
+		answer.Took = took
+	}
 	others.end(ctx, answer, err)
 	source := a.model.Name()
 	if err != nil {
@@ -259,7 +266,6 @@ func (a *Answerer) look(ctx context.Context, f *flight, p *prepared) (*deja.Answ
 	if !ok {
 		return nil, lease
 	}
-	a.count.ModelCallAvoided(found.Answer.Usage, found.Answer.ModelCalls)
 	f.answer = found.Answer // before the outcome: who sees a hit counts what it avoids
 	f.resolve(Hit, found.Age)
 	return found.Answer, nil

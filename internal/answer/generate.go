@@ -14,12 +14,12 @@ var errCut = deja.Errorf(deja.CodeUpstream, "The model's answer was cut short.")
 
 // generate asks the model until it answers, executing its query_data calls on
 // the way, and emits what readers may see as it comes.
-func (a *Answerer) generate(ctx context.Context, p *prepared, emit func(event)) (*deja.Answer, error) {
+func (a *Answerer) generate(ctx context.Context, p *prepared, paid *charge, emit func(event)) (*deja.Answer, error) {
 	ctx, queries := deja.CountQueries(ctx)
 	answer := &deja.Answer{}
 	req := *p.request
 	for {
-		r, err := a.round(ctx, &req, answer, emit)
+		r, err := a.round(ctx, p.assistant.ID, &req, answer, paid, emit)
 		if err != nil {
 			return nil, err
 		}
@@ -51,10 +51,16 @@ type round struct {
 	finish deja.FinishReason
 }
 
-func (a *Answerer) round(ctx context.Context, req *deja.ModelRequest, answer *deja.Answer, emit func(event)) (*round, error) {
+func (a *Answerer) round(ctx context.Context, assistantID string, req *deja.ModelRequest, answer *deja.Answer, paid *charge, emit func(event)) (*round, error) {
 	answer.ModelCalls++
 	r := &round{}
+	defer func() {
+		if r.finish == "" {
+			a.count.ModelCallFailed(assistantID)
+		}
+	}()
 	var text strings.Builder
+	var used deja.Usage
 	visible := newCallFilter()
 	say := func(d deja.Delta) {
 		if len(answer.Pieces) == len(answer.Steps) {
@@ -87,13 +93,12 @@ func (a *Answerer) round(ctx context.Context, req *deja.ModelRequest, answer *de
 		}
 		if d.Usage != nil {
 			answer.Usage = answer.Usage.Add(*d.Usage)
-			a.count.ModelCall(*d.Usage)
-		} else if d.FinishReason != "" {
-			a.count.ModelCall(deja.Usage{})
+			used = used.Add(*d.Usage)
 		}
 		if d.FinishReason != "" {
 			r.finish = d.FinishReason
 			answer.Model, answer.Fingerprint = d.Model, d.Fingerprint
+			paid.add(a.count.ModelCall(callOf(assistantID, req.Model, answer, used)))
 		}
 	}
 	r.text = text.String()

@@ -57,12 +57,13 @@ func newStore(t *testing.T) deja.Store {
 
 func newNode(t *testing.T, model *llmtest.Server, store deja.Store, c cache.Options, change ...func(*answer.Options)) *house {
 	t.Helper()
-	h := &house{t: t, model: model, store: store, monitor: monitor.New(monitor.Options{})}
+	h := &house{t: t, model: model, store: store}
 	engine, err := cache.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = engine.Close() })
+	h.monitor = monitor.New(monitor.Options{Layers: func() []cache.LayerStats { return engine.Stats().Layers }})
 	if h.layers, err = layers.New(engine, store, layers.Options{}); err != nil {
 		t.Fatal(err)
 	}

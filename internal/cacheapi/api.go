@@ -58,6 +58,7 @@ type handler func(w http.ResponseWriter, r *http.Request) error
 func (a *API) Routes(mux *http.ServeMux) {
 	mux.Handle("/api/cache/health", a.serve(map[string]handler{http.MethodGet: a.health}))
 	mux.Handle("/api/cache/metrics", a.serve(map[string]handler{http.MethodGet: a.metrics, http.MethodPost: a.action}))
+	mux.Handle("/api/cache/timeline", a.serve(map[string]handler{http.MethodGet: a.timeline}))
 	mux.Handle("/api/cache/invalidate", a.serve(map[string]handler{http.MethodPost: a.invalidate}))
 	mux.Handle("/api/cache/", a.serve(nil))
 }

@@ -56,7 +56,7 @@ func start(t *testing.T, redisURL string) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	counts := monitor.New(monitor.Options{})
+	counts := monitor.New(monitor.Options{Layers: func() []cache.LayerStats { return engine.Stats().Layers }})
 	api, err := cacheapi.New(cacheapi.Options{Layers: kinds, Monitor: counts, Model: "deja-local", Version: "v1.2.3"})
 	if err != nil {
 		t.Fatal(err)

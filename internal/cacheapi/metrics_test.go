@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/dejahq/deja/client"
 	"github.com/dejahq/deja/internal/layers"
 )
@@ -68,7 +70,7 @@ func TestResetMetrics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := m.Performance[assistantRoute]; ok || m.Savings != (client.Savings{}) {
+	if _, ok := m.Performance[assistantRoute]; ok || !cmp.Equal(m.Savings, client.Savings{Currency: "USD", UnpricedModels: []string{}}) {
 		t.Errorf("after the reset: %+v, %+v", m.Performance, m.Savings)
 	}
 	if l := layerNamed(t, m, layers.AssistantData); l.Hits != 0 || l.Misses != 0 || l.QueriesAvoided != 0 {

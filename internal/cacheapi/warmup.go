@@ -57,7 +57,6 @@ func (a *API) action(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		a.monitor.Reset()
-		a.layers.Engine().ResetStats()
 		a.write(w, http.StatusOK, map[string]string{
 			"status": "success", "action": action, "timestamp": stamp(a.now()), "message": "All counters are at zero.",
 		})

@@ -75,7 +75,7 @@ func (l *Layers) PeekAnswer(ctx context.Context, k AnswerKey, maxAge time.Durati
 }
 
 func (l *Layers) recordAnswer(ctx context.Context, began time.Time, k AnswerKey, e cache.Entry[*deja.Answer], ok bool) {
-	s := Span{Layer: MessageResponses, Source: string(cache.FromLoad), Key: l.AnswerKeyName(k)}
+	s := Span{Layer: MessageResponses, Source: string(cache.FromLoad), Key: l.AnswerKeyName(k), ID: k.id()}
 	if ok {
 		s.Source, s.Hit, s.Queries = string(e.Source), true, e.Cost
 	}

@@ -23,7 +23,7 @@ func lookup[V any](ctx context.Context, l *Layers, layer *cache.Layer[V], name, 
 		return v, err
 	}, opts...)
 	hit := e.Source != "" && e.Source != cache.FromLoad
-	l.record(ctx, began, Span{Layer: name, Source: string(e.Source), Hit: hit, Key: layer.Key(id), Queries: e.Cost})
+	l.record(ctx, began, Span{Layer: name, Source: string(e.Source), Hit: hit, Key: layer.Key(id), ID: id, Queries: e.Cost})
 	return e.Value, err
 }
 

@@ -22,7 +22,8 @@ type Span struct {
 	Start   time.Duration // since the request began
 	Elapsed time.Duration
 	Key     string
-	Queries int64 // store queries that a hit avoided, or that a miss took
+	ID      string // the key without prefix and layer: what the layer was asked for
+	Queries int64  // store queries that a hit avoided, or that a miss took
 }
 
 type traceKey struct{}

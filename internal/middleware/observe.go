@@ -15,7 +15,8 @@ const outcomeHeader = "X-Deja-Cache"
 // Observe gives each request a trace, in which the layers of the cache write
 // what they did, counts store queries, and tells the monitor what came of it:
 // the request's route, its time to the last byte, and whether it was a hit, a
-// miss, or had nothing to do with the cache.
+// miss, or had nothing to do with the cache; and which keys and assistants it
+// was about.
 func Observe(m *monitor.Monitor) Middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -24,8 +25,17 @@ func Observe(m *monitor.Monitor) Middleware {
 			r = r.WithContext(deja.WithQueryCount(ctx, m.Queries()))
 			began := time.Now()
 			defer func() {
-				label, took := x.label(r), time.Since(began)
-				switch classify(answer.Outcome(x.Header().Get(outcomeHeader)), trace.Spans()) {
+				label, took, spans := x.label(r), time.Since(began), trace.Spans()
+				for _, s := range spans {
+					switch s.Layer {
+					case layers.AssistantData:
+						m.RecordAssistant(s.ID)
+						fallthrough
+					case layers.SchemaInfo, layers.ThreadContext, layers.MessageResponses:
+						m.RecordKey(s.Layer, s.Key)
+					}
+				}
+				switch classify(answer.Outcome(x.Header().Get(outcomeHeader)), spans) {
 				case served:
 					m.RecordHit(label, took)
 				case loaded:

@@ -38,7 +38,7 @@ func TestObserve(t *testing.T) {
 			t.Fatal(d)
 		}
 		e := s.Endpoints[0]
-		if e.Hits.Count != 2 || e.Misses.Count != 1 || e.All.Sum != 300*time.Millisecond {
+		if e.Hits.Count != 2 || e.Misses.Count != 1 || e.All().Sum != 300*time.Millisecond {
 			t.Errorf("%+v", e)
 		}
 		if s.Endpoints[1].Uncached.Count != 1 {
@@ -59,7 +59,7 @@ func TestObservePanics(t *testing.T) {
 		defer func() { _ = recover() }()
 		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
 	}()
-	if n := m.Snapshot().Total.All.Count; n != 1 {
+	if n := m.Snapshot().Total.All().Count; n != 1 {
 		t.Errorf("%d requests", n)
 	}
 }

@@ -17,3 +17,7 @@ const (
 type endpoint struct{ times [kinds]histogram }
 
 func (e *endpoint) record(k kind, d time.Duration) { e.times[k].record(d) }
+
+func (e *endpoint) describe(label string) Endpoint {
+	return Endpoint{Label: label, Hits: e.times[hit].latency(), Misses: e.times[miss].latency(), Uncached: e.times[uncached].latency()}
+}

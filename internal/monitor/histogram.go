@@ -55,68 +55,14 @@ func bucketStart(i int) time.Duration {
 	return time.Duration(steps+step) << (octave - 1 + minBits - stepBits)
 }
 
-// Latency describes how long requests took.
-type Latency struct {
-	Count         uint64
-	Sum           time.Duration
-	P50, P95, P99 time.Duration // within 3.2 %; up to 32 ns below a microsecond
-}
-
-// Mean is the average time, 0 when there were no requests.
-func (l Latency) Mean() time.Duration {
-	if l.Count == 0 {
-		return 0
-	}
-	return l.Sum / time.Duration(l.Count)
-}
-
-// sample is a copy of one histogram, or the sum of several.
-type sample struct {
-	sum   int64
-	n     uint64
-	count [buckets]uint64
-}
-
-func (s *sample) add(h *histogram) {
-	s.sum += h.sum.Load()
+// latency copies the histogram.
+func (h *histogram) latency() Latency {
+	l := Latency{Sum: time.Duration(h.sum.Load())}
 	for i := range h.count {
-		c := h.count[i].Load()
-		s.count[i] += c
-		s.n += c
-	}
-}
-
-func (s *sample) merge(t *sample) {
-	s.sum += t.sum
-	s.n += t.n
-	for i, c := range t.count {
-		s.count[i] += c
-	}
-}
-
-func (s *sample) latency() Latency {
-	return Latency{
-		Count: s.n, Sum: time.Duration(s.sum),
-		P50: s.quantile(50), P95: s.quantile(95), P99: s.quantile(99),
-	}
-}
-
-// quantile gives the middle of the bucket that holds the duration which
-// percent of all do not exceed (the nearest-rank definition).
-func (s *sample) quantile(percent uint64) time.Duration {
-	if s.n == 0 {
-		return 0
-	}
-	rank := (s.n*percent + 99) / 100
-	var seen uint64
-	for i, c := range s.count {
-		if seen += c; seen >= rank {
-			from := bucketStart(i)
-			if i == buckets-1 {
-				return from
-			}
-			return from + (bucketStart(i+1)-from)/2
+		if n := h.count[i].Load(); n > 0 {
+			l.Count += n
+			l.Buckets = append(l.Buckets, Bucket{i, n})
 		}
 	}
-	return bucketStart(buckets - 1)
+	return l
 }

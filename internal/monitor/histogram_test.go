@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
 
@@ -45,12 +46,11 @@ func TestHistogramTakesAnyDuration(t *testing.T) {
 	for _, d := range []time.Duration{math.MinInt64, -1, 0, 1, math.MaxInt64} {
 		h.record(d)
 	}
-	var s sample
-	s.add(&h)
-	if s.n != 5 || s.count[0] != 4 || s.count[buckets-1] != 1 {
-		t.Errorf("5 recorded; counted %d, of them %d in the first and %d in the last bucket", s.n, s.count[0], s.count[buckets-1])
+	l := h.latency()
+	if d := cmp.Diff([]Bucket{{0, 4}, {buckets - 1, 1}}, l.Buckets); d != "" || l.Count != 5 {
+		t.Errorf("%d counted: %s", l.Count, d)
 	}
-	if got := s.quantile(99); got != bucketStart(buckets-1) {
+	if got := l.Quantile(99); got != bucketStart(buckets-1) {
 		t.Errorf("p99 = %v, want the start of the open bucket", got)
 	}
 }
@@ -65,12 +65,11 @@ func TestQuantiles(t *testing.T) {
 		for _, d := range ds {
 			h.record(time.Duration(d))
 		}
-		var s sample
-		s.add(&h)
+		l := h.latency()
 		slices.Sort(ds)
 		for _, p := range []int{50, 95, 99} {
 			exact := ds[int(math.Ceil(float64(len(ds)*p)/100))-1]
-			got := s.quantile(uint64(p))
+			got := l.Quantile(uint64(p))
 			if math.Abs(float64(int64(got)-exact)) > 0.032*float64(exact) {
 				t.Fatalf("p%d of %d durations = %d, exactly it is %d", p, len(ds), got, exact)
 			}

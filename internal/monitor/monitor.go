@@ -1,19 +1,23 @@
 // Package monitor counts what requests, store queries and model calls cost,
-// and what the cache saved of them. Recording is a few atomic additions, so it
-// is left on; reading adds the counters up.
+// and what the cache saved of them. Recording is a few additions, so it is
+// left on; reading adds the counters up.
 package monitor
 
 import (
+	"context"
 	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/dejahq/deja"
+	"github.com/dejahq/deja/cache"
+	"github.com/dejahq/deja/internal/price"
 )
 
 // Overflow is the label that takes the requests of all endpoints past
-// Options.MaxEndpoints.
+// Options.MaxEndpoints, and the id of the account of all assistants without
+// one of their own.
 const Overflow = "other"
 
 // Options configure a Monitor.
@@ -23,52 +27,48 @@ type Options struct {
 	// are counted under Overflow. Default 200.
 	MaxEndpoints int
 
-	// Now is the clock for the time since which is counted. Default time.Now.
+	// MaxAccounts bounds the number of assistants that have an account. Of
+	// more, those have one that were used last, and Overflow sums up the rest.
+	// Default 1000.
+	MaxAccounts int
+
+	// Layers gives the counters of the cache's layers, which are never reset.
+	// Default: none.
+	Layers func() []cache.LayerStats
+
+	// Prices say what tokens cost. Default: nothing is known but that the
+	// built-in model is free.
+	Prices *price.Book
+
+	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
 
 // Monitor counts since its creation or the last Reset. All methods are safe
 // for concurrent use and do nothing on a nil Monitor.
 type Monitor struct {
-	max     int
+	o       Options
 	now     func() time.Time
+	prices  *price.Book
 	queries deja.QueryCount
-	period  atomic.Pointer[period]
+	flow    flow
+	ledger  *ledger
+	period  atomic.Pointer[period] // replaced under the ledger's lock
 }
 
-// period holds all that a Reset sets to zero, so that a reset is one store
-// and no reader ever sees half of it.
+// period holds what a Reset sets to zero, and from where the counters that
+// always go on are read, so that a reset is one store and no reader ever sees
+// half of it. The accounts, which have a lock, are cleared under it.
 type period struct {
-	since     time.Time
-	readsThen int64 // of Monitor.queries, when the period began
-	wroteThen int64
-	endpoints atomic.Pointer[map[string]*endpoint] // replaced as a whole to grow
-	growing   sync.Mutex
-
-	queriesAvoided    atomic.Int64
-	modelCalls        atomic.Int64
-	modelCallsAvoided atomic.Int64
-	tokens            tokens
-	tokensAvoided     tokens
-}
-
-// tokens is a deja.Usage that can be added to from everywhere.
-type tokens struct{ prompt, completion, cached, reasoning atomic.Int64 }
-
-func (t *tokens) add(u deja.Usage) {
-	t.prompt.Add(u.PromptTokens)
-	t.completion.Add(u.CompletionTokens)
-	t.cached.Add(u.CachedTokens)
-	t.reasoning.Add(u.ReasoningTokens)
-}
-
-func (t *tokens) usage() deja.Usage {
-	return deja.Usage{
-		PromptTokens:     t.prompt.Load(),
-		CompletionTokens: t.completion.Load(),
-		CachedTokens:     t.cached.Load(),
-		ReasoningTokens:  t.reasoning.Load(),
-	}
+	since      time.Time
+	readsThen  int64 // of Monitor.queries, when the period began
+	wroteThen  int64
+	layersThen []cache.LayerStats
+	endpoints  atomic.Pointer[map[string]*endpoint] // replaced as a whole to grow
+	growing    sync.Mutex
+	keys       *sketch
+	assistants *sketch
+	history    *history
 }
 
 // New makes a Monitor.
@@ -76,23 +76,84 @@ func New(o Options) *Monitor {
 	if o.MaxEndpoints <= 0 {
 		o.MaxEndpoints = 200
 	}
+	if o.MaxAccounts <= 0 {
+		o.MaxAccounts = 1000
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	m := &Monitor{max: o.MaxEndpoints, now: o.Now}
+	m := &Monitor{o: o, now: o.Now, prices: o.Prices, ledger: newLedger(o.MaxAccounts)}
 	m.Reset()
 	return m
 }
 
+// sampleEvery is how often Run looks at the totals: the step of the shortest
+// window.
+const sampleEvery = time.Second
+
+// Run keeps the windows and what is hot up to date until ctx ends. Without it
+// they still count everything, but in the step of time in which they are
+// looked at.
+func (m *Monitor) Run(ctx context.Context) {
+	if m == nil {
+		return
+	}
+	sample, halve := time.NewTicker(sampleEvery), time.NewTicker(HotHalfLife)
+	defer sample.Stop()
+	defer halve.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-sample.C:
+			m.period.Load().history.sample(m.now(), m.Totals)
+		case <-halve.C:
+			p := m.period.Load()
+			p.keys.halve()
+			p.assistants.halve()
+		}
+	}
+}
+
 // Reset starts counting from zero. What is recorded at the same moment falls
-// on one side or the other, whole.
+// on one side or the other, whole. Totals go on.
 func (m *Monitor) Reset() {
 	if m == nil {
 		return
 	}
-	p := &period{since: m.now(), readsThen: m.queries.Reads.Load(), wroteThen: m.queries.Writes.Load()}
+	p := &period{
+		since: m.now(), readsThen: m.queries.Reads.Load(), wroteThen: m.queries.Writes.Load(),
+		layersThen: m.layerStats(), keys: newSketch(), assistants: newSketch(), history: newHistory(m.Totals()),
+	}
 	p.endpoints.Store(new(map[string]*endpoint))
+	m.ledger.mu.Lock()
+	defer m.ledger.mu.Unlock()
+	m.ledger.clear()
 	m.period.Store(p)
+}
+
+func (m *Monitor) layerStats() []cache.LayerStats {
+	if m.o.Layers == nil {
+		return nil
+	}
+	return m.o.Layers()
+}
+
+// Totals gives what was counted since the process began, whatever was reset
+// since: they only grow.
+func (m *Monitor) Totals() Totals {
+	if m == nil {
+		return Totals{}
+	}
+	t := m.flow.totals()
+	m.ledger.mu.Lock()
+	t.Savings = m.ledger.ever.savings()
+	m.ledger.mu.Unlock()
+	t.StoreReads, t.StoreWrites = m.queries.Reads.Load(), m.queries.Writes.Load()
+	for _, l := range m.layerStats() {
+		t.StoreQueriesAvoided += int64(l.CostAvoided)
+	}
+	return t
 }
 
 // RecordHit counts a request that was answered from the cache.
@@ -109,12 +170,27 @@ func (m *Monitor) record(label string, k kind, d time.Duration) {
 	if m == nil {
 		return
 	}
+	m.flow.record(k, d)
 	p := m.period.Load()
 	e := (*p.endpoints.Load())[label]
 	if e == nil {
-		e = p.grow(label, m.max)
+		e = p.grow(label, m.o.MaxEndpoints)
 	}
 	e.record(k, d)
+}
+
+// RecordKey counts that a key of a layer was looked up.
+func (m *Monitor) RecordKey(layer, key string) {
+	if m != nil {
+		m.period.Load().keys.add(layer, key)
+	}
+}
+
+// RecordAssistant counts that an assistant was asked for.
+func (m *Monitor) RecordAssistant(id string) {
+	if m != nil {
+		m.period.Load().assistants.add("", id)
+	}
 }
 
 // grow adds a label, or finds the overflow when there are enough.
@@ -146,34 +222,4 @@ func (m *Monitor) Queries() *deja.QueryCount {
 		return new(deja.QueryCount)
 	}
 	return &m.queries
-}
-
-// QueriesAvoided counts store queries that were saved in a way that the cache
-// engine's own counters don't see, such as by joining another's answer.
-func (m *Monitor) QueriesAvoided(n int64) {
-	if m == nil {
-		return
-	}
-	m.period.Load().queriesAvoided.Add(n)
-}
-
-// ModelCall counts one call of a model, with the tokens that it reported.
-func (m *Monitor) ModelCall(u deja.Usage) {
-	if m == nil {
-		return
-	}
-	p := m.period.Load()
-	p.modelCalls.Add(1)
-	p.tokens.add(u)
-}
-
-// ModelCallAvoided counts n calls that were not made because the answer was
-// there already, and the tokens that they took when they were made.
-func (m *Monitor) ModelCallAvoided(u deja.Usage, n int) {
-	if m == nil {
-		return
-	}
-	p := m.period.Load()
-	p.modelCallsAvoided.Add(int64(n))
-	p.tokensAvoided.add(u)
 }

@@ -30,29 +30,29 @@ func TestEndpoint(t *testing.T) {
 		t.Fatalf("endpoints: %+v", s.Endpoints)
 	}
 	a := s.Endpoints[0]
-	if a.All.Count != 11 || a.Hits.Count != 8 || a.Misses.Count != 2 || a.Uncached.Count != 1 {
+	if a.All().Count != 11 || a.Hits.Count != 8 || a.Misses.Count != 2 || a.Uncached.Count != 1 {
 		t.Errorf("counts: %+v", a)
 	}
-	if a.All.Sum != 220*time.Millisecond || a.All.Mean() != 20*time.Millisecond {
-		t.Errorf("sum %v, mean %v", a.All.Sum, a.All.Mean())
+	if a.All().Sum != 220*time.Millisecond || a.All().Mean() != 20*time.Millisecond {
+		t.Errorf("sum %v, mean %v", a.All().Sum, a.All().Mean())
 	}
 	if a.HitRate() != 80 {
 		t.Errorf("hit rate %v: the request that had nothing to do with the cache must not count", a.HitRate())
 	}
-	if p := a.Hits.P99; p < 900*time.Microsecond || p > 1100*time.Microsecond {
+	if p := a.Hits.Quantile(99); p < 900*time.Microsecond || p > 1100*time.Microsecond {
 		t.Errorf("p99 of the hits: %v", p)
 	}
-	if p := a.All.P99; p < 97*time.Millisecond || p > 105*time.Millisecond {
+	if p := a.All().Quantile(99); p < 97*time.Millisecond || p > 105*time.Millisecond {
 		t.Errorf("p99 of all: %v", p)
 	}
-	if s.Total.All.Count != 12 || s.Total.HitRate() != 100*8./11 || s.Total.Misses.P99 < 970*time.Millisecond {
+	if s.Total.All().Count != 12 || s.Total.HitRate() != 100*8./11 || s.Total.Misses.Quantile(99) < 970*time.Millisecond {
 		t.Errorf("total: %+v", s.Total)
 	}
 	if !s.Since.Equal(began) {
 		t.Errorf("since %v", s.Since)
 	}
 	var none Endpoint
-	if none.HitRate() != 0 || none.All.Mean() != 0 {
+	if none.HitRate() != 0 || none.All().Mean() != 0 {
 		t.Error("an endpoint without requests has a rate or a mean")
 	}
 }
@@ -68,10 +68,9 @@ func TestSavings(t *testing.T) {
 	if own.Reads.Load() != 2 {
 		t.Errorf("the request's own counter has %d reads", own.Reads.Load())
 	}
-	m.QueriesAvoided(7)
-	m.ModelCall(deja.Usage{PromptTokens: 100, CompletionTokens: 20})
-	m.ModelCall(deja.Usage{PromptTokens: 1, CompletionTokens: 2, CachedTokens: 3, ReasoningTokens: 4})
-	m.ModelCallAvoided(deja.Usage{PromptTokens: 1000, CompletionTokens: 5}, 3)
+	m.ModelCall(Call{Usage: deja.Usage{PromptTokens: 100, CompletionTokens: 20}})
+	m.ModelCall(Call{Usage: deja.Usage{PromptTokens: 1, CompletionTokens: 2, CachedTokens: 3, ReasoningTokens: 4}})
+	m.ModelCallAvoided(Avoided{Call: Call{Usage: deja.Usage{PromptTokens: 1000, CompletionTokens: 5}}, Calls: 3, Queries: 7})
 
 	want := Savings{
 		StoreReads: 2, StoreWrites: 1, StoreQueriesAvoided: 7, ModelCalls: 2, ModelCallsAvoided: 3,
@@ -99,7 +98,7 @@ func TestReset(t *testing.T) {
 	now = time.Unix(2, 0)
 	m.Reset()
 	s := m.Snapshot()
-	if len(s.Endpoints) != 0 || s.Total.All.Count != 0 || !s.Since.Equal(now) {
+	if len(s.Endpoints) != 0 || s.Total.All().Count != 0 || !s.Since.Equal(now) {
 		t.Errorf("after a reset: %+v", s)
 	}
 }
@@ -119,8 +118,8 @@ func TestLabelsAreBounded(t *testing.T) {
 	if d := cmp.Diff([]string{"GET /0 2", "GET /1 1", "GET /2 1", Overflow + " 97"}, labels); d != "" {
 		t.Error(d)
 	}
-	if s.Total.All.Count != 101 {
-		t.Errorf("%d of 101 requests are counted", s.Total.All.Count)
+	if s.Total.All().Count != 101 {
+		t.Errorf("%d of 101 requests are counted", s.Total.All().Count)
 	}
 }
 
@@ -143,7 +142,7 @@ func TestConcurrentRecording(t *testing.T) {
 				default:
 					m.RecordUncached(label, time.Millisecond)
 				}
-				m.ModelCallAvoided(deja.Usage{PromptTokens: 2}, 1)
+				m.ModelCallAvoided(Avoided{Call: Call{Usage: deja.Usage{PromptTokens: 2}}, Calls: 1})
 			}
 		})
 	}
@@ -157,17 +156,17 @@ func TestConcurrentRecording(t *testing.T) {
 		default:
 		}
 		s := m.Snapshot()
-		if s.Total.All.Count < before {
-			t.Fatalf("the count fell from %d to %d", before, s.Total.All.Count)
+		if s.Total.All().Count < before {
+			t.Fatalf("the count fell from %d to %d", before, s.Total.All().Count)
 		}
-		before = s.Total.All.Count
-		if all := s.Total; all.All.Count != all.Hits.Count+all.Misses.Count+all.Uncached.Count {
+		before = s.Total.All().Count
+		if all := s.Total; all.All().Count != all.Hits.Count+all.Misses.Count+all.Uncached.Count {
 			t.Fatalf("the parts don't add up: %+v", all)
 		}
 	}
 	s := m.Snapshot()
-	if s.Total.All.Count != each*routines || s.Total.All.Sum != each*routines*time.Millisecond {
-		t.Errorf("%d requests of %v; want %d", s.Total.All.Count, s.Total.All.Sum, each*routines)
+	if s.Total.All().Count != each*routines || s.Total.All().Sum != each*routines*time.Millisecond {
+		t.Errorf("%d requests of %v; want %d", s.Total.All().Count, s.Total.All().Sum, each*routines)
 	}
 	if s.Savings.ModelCallsAvoided != each*routines || s.Savings.TokensAvoided.PromptTokens != 2*each*routines {
 		t.Errorf("savings: %+v", s.Savings)
@@ -189,7 +188,7 @@ func TestConcurrentReset(t *testing.T) {
 	}
 	wg.Wait()
 	m.RecordHit("GET /a", time.Millisecond)
-	if got := m.Snapshot().Total.All.Count; got != 1 {
+	if got := m.Snapshot().Total.All().Count; got != 1 {
 		t.Errorf("%d requests after the last reset, want 1", got)
 	}
 }
@@ -200,9 +199,16 @@ func TestNilMonitor(t *testing.T) {
 	m.RecordHit("a", 1)
 	m.RecordMiss("a", 1)
 	m.RecordUncached("a", 1)
-	m.ModelCall(deja.Usage{})
-	m.ModelCallAvoided(deja.Usage{}, 1)
-	m.QueriesAvoided(1)
+	m.ModelCall(Call{})
+	m.ModelCallAvoided(Avoided{})
+	m.ModelCallFailed("a")
+	m.AnswerMade("a", 1)
+	m.Asked("a")
+	m.RecordKey("a", "b")
+	m.RecordAssistant("a")
+	m.Price(Call{})
+	m.Totals()
+	m.Run(t.Context())
 	m.Reset()
 	m.Queries().Reads.Add(1)
 	if s := m.Snapshot(); len(s.Endpoints) != 0 {
@@ -215,7 +221,7 @@ func TestRecordingAllocatesNothing(t *testing.T) {
 	m.RecordHit("GET /v1/assistants/{assistant_id}", time.Millisecond)
 	if n := testing.AllocsPerRun(1000, func() {
 		m.RecordHit("GET /v1/assistants/{assistant_id}", time.Millisecond)
-		m.ModelCallAvoided(deja.Usage{PromptTokens: 1}, 1)
+		m.ModelCallAvoided(Avoided{Call: Call{Usage: deja.Usage{PromptTokens: 1}}, Calls: 1})
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}

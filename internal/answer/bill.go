@@ -1,0 +1,79 @@
+package answer
+
+import (
+	"time"
+
+	"github.com/dejahq/deja"
+	"github.com/dejahq/deja/internal/monitor"
+	"github.com/dejahq/deja/internal/price"
+)
+
+// Bill says what an answer cost the one who asked, and what the cache saved
+// them. An amount is nil when it is not known: not yet, because the answer is
+// not whole, or at all, because its model has no price.
+type Bill struct {
+	Cost     *price.Money
+	Saved    *price.Money
+	Currency string
+}
+
+// Bill gives the bill as far as it is known: of a hit at once, of others when
+// the last delta, or the whole answer, was read.
+func (r *Reply) Bill() Bill {
+	b := Bill{Currency: r.count.Currency()}
+	paid := r.first && r.whole && r.flight.led
+	switch {
+	case paid:
+		b.Saved = new(price.Money)
+		if !r.flight.paid.unpriced {
+			b.Cost = new(r.flight.paid.money)
+		}
+	case r.Outcome == Hit, r.Outcome == Similar, r.Outcome == Coalesced:
+		b.Cost = new(price.Money)
+		if r.Outcome != Coalesced || r.whole {
+			if saved, known := r.count.Price(r.call()); known {
+				b.Saved = &saved
+			}
+		}
+	}
+	return b
+}
+
+// avoided counts the answer as one that took no call. Queries are those that
+// the layers' own counters don't have.
+func (r *Reply) avoided(queries int64) {
+	answer := r.flight.answer
+	got := time.Now()
+	if r.Outcome == Coalesced {
+		got = r.flight.made // a slow reader is not waiting for the answer
+	}
+	r.count.ModelCallAvoided(monitor.Avoided{
+		Call: r.call(), Calls: answer.ModelCalls, Queries: queries, Took: answer.Took, Waited: got.Sub(r.began),
+		Similar: r.Outcome == Similar, Coalesced: r.Outcome == Coalesced,
+	})
+}
+
+func (r *Reply) call() monitor.Call {
+	return callOf(r.asked.assistant.ID, r.asked.request.Model, r.flight.answer, r.flight.answer.Usage)
+}
+
+// callOf describes a call. What a fallback answered has nothing to do with the
+// price of the model that was asked for.
+func callOf(assistantID, model string, answer *deja.Answer, used deja.Usage) monitor.Call {
+	c := monitor.Call{AssistantID: assistantID, Model: answer.Model, Asked: model, Usage: used}
+	if answer.Fallback != "" {
+		c.Asked = ""
+	}
+	return c
+}
+
+// charge is what the calls for one answer cost.
+type charge struct {
+	money    price.Money
+	unpriced bool
+}
+
+func (c *charge) add(m price.Money, known bool) {
+	c.money += m
+	c.unpriced = c.unpriced || !known
+}
