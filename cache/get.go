@@ -149,13 +149,16 @@ func (l *layer) peek(id string, c call) (*item, Source) {
 		e.unwatch(&w)
 	}
 	switch {
-	case it == nil && c.uncounted:
-		return nil, ""
+	case c.uncounted:
 	case it == nil:
 		l.stats.misses.Add(1)
-		return nil, ""
-	case !c.uncounted:
+	case c.claim && (it.negative || now >= it.fresh):
+		l.stats.misses.Add(1)
+	default:
 		it, source, _ = l.served(id, it, source, asked)
+	}
+	if it == nil {
+		return nil, ""
 	}
 	return it, source
 }

@@ -71,6 +71,7 @@ func (l *layer) claim(ctx context.Context, id string, c call) (*item, Source, *r
 		grant: grant{fill: true, away: e.remote == nil, force: c.refresh},
 		watch: watch{key: key, claim: make(chan struct{})},
 	}
+	c.claim = true
 	if it, source := l.peek(id, c); it != nil {
 		if !it.negative && e.now() < it.fresh {
 			return it, source, nil

@@ -53,6 +53,7 @@ type call struct {
 	minVersion int64
 	uncounted  bool
 	promise    Promise // 0: the layer's
+	claim      bool    // what is stale is found, but is no hit
 	strict     bool    // memory must not be relied on before Redis was asked
 }
 

@@ -36,6 +36,7 @@ func (l *Layers) AnswerKeyName(k AnswerKey) string { return l.answers.Key(k.id()
 type FoundAnswer struct {
 	Answer *deja.Answer
 	Age    time.Duration
+	Past   time.Duration // since its lifetime ended; negative while it lasts
 }
 
 // AnswerLease is the right to store an answer, from the moment of the miss.
@@ -62,7 +63,8 @@ func (l *Layers) ClaimAnswer(ctx context.Context, k AnswerKey, maxAge time.Durat
 	return FoundAnswer{}, false, &AnswerLease{lease: lease}
 }
 
-// PeekAnswer gives a cached answer if there is one.
+// PeekAnswer gives a cached answer if there is one that has not outlived its
+// lifetime.
 func (l *Layers) PeekAnswer(ctx context.Context, k AnswerKey, maxAge time.Duration) (FoundAnswer, bool) {
 	opts := []cache.Option{k.groups()}
 	if maxAge > 0 {
@@ -70,9 +72,26 @@ func (l *Layers) PeekAnswer(ctx context.Context, k AnswerKey, maxAge time.Durati
 	}
 	began := time.Now()
 	e, ok := l.answers.Peek(ctx, k.id(), opts...)
+	ok = ok && !e.Stale
 	l.recordAnswer(ctx, began, k, e, ok)
 	return FoundAnswer{Answer: e.Value, Age: time.Since(e.Created)}, ok
 }
+
+// KeptAnswer gives a cached answer that may have outlived its lifetime, but
+// that nothing has invalidated: for when no model answers.
+func (l *Layers) KeptAnswer(ctx context.Context, k AnswerKey) (FoundAnswer, bool) {
+	began := time.Now()
+	e, ok := l.answers.Peek(ctx, k.id(), k.groups(), cache.Uncounted())
+	if !ok {
+		return FoundAnswer{}, false
+	}
+	l.recordAnswer(ctx, began, k, e, true)
+	now := time.Now()
+	return FoundAnswer{Answer: e.Value, Age: now.Sub(e.Created), Past: now.Sub(e.Expires)}, true
+}
+
+// AnswersKept is how long answers are kept past their lifetime.
+func (l *Layers) AnswersKept() time.Duration { return max(l.o.AnswersKept, 0) }
 
 func (l *Layers) recordAnswer(ctx context.Context, began time.Time, k AnswerKey, e cache.Entry[*deja.Answer], ok bool) {
 	s := Span{Layer: MessageResponses, Source: string(cache.FromLoad), Key: l.AnswerKeyName(k), ID: k.id()}

@@ -30,6 +30,10 @@ type Options struct {
 	AnswerTTL    time.Duration // default 86400 s
 	AbsentTTL    time.Duration // how long an unknown id is remembered; default 10 s
 
+	// AnswersKept is how long answers are kept past their lifetime, for when no
+	// model answers. 0: not at all.
+	AnswersKept time.Duration
+
 	// ContextMessages is how many messages of a thread the next turn sees.
 	// Default 40.
 	ContextMessages int
@@ -71,7 +75,7 @@ func New(engine *cache.Engine, store deja.Store, o Options) (*Layers, error) {
 	l := &Layers{store: store, engine: engine, o: o, log: o.Logger}
 	var errs [4]error
 	l.assistants, errs[0] = cache.NewLayer(engine, cache.LayerOptions[*deja.Assistant]{
-		Name: AssistantData, Version: 1, TTL: o.AssistantTTL, NegativeTTL: o.AbsentTTL,
+		Name: AssistantData, Version: 2, TTL: o.AssistantTTL, NegativeTTL: o.AbsentTTL,
 	})
 	l.schemas, errs[1] = cache.NewLayer(engine, cache.LayerOptions[*deja.Schema]{
 		Name: SchemaInfo, Version: 1, TTL: o.SchemaTTL, NegativeTTL: o.AbsentTTL,
@@ -80,7 +84,7 @@ func New(engine *cache.Engine, store deja.Store, o Options) (*Layers, error) {
 		Name: ThreadContext, Version: 1, TTL: o.ContextTTL,
 	})
 	l.answers, errs[3] = cache.NewLayer(engine, cache.LayerOptions[*deja.Answer]{
-		Name: MessageResponses, Version: 1, TTL: o.AnswerTTL,
+		Name: MessageResponses, Version: 2, TTL: o.AnswerTTL, StaleFor: max(o.AnswersKept, 0),
 	})
 	return l, errors.Join(errs[:]...)
 }
