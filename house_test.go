@@ -41,6 +41,8 @@ var mayImport = map[string][]string{
 	"internal/mongotest":   {},
 	"internal/redistest":   {},
 	"internal/demodata":    {},
+	"internal/workload":    {},
+	"internal/modelsim":    {},
 
 	"internal/price":      {""},
 	"internal/monitor":    {"", "cache", "internal/price"},
