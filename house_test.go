@@ -49,6 +49,8 @@ var mayImport = map[string][]string{
 	"internal/layers":     {"", "cache", "internal/schema"},
 	"internal/answer":     {"", "cache", "internal/layers", "internal/monitor", "internal/price", "internal/schema"},
 	"internal/middleware": {"", "internal/answer", "internal/layers", "internal/monitor", "internal/telemetry", "ratelimit"},
+	"internal/eventlog":   {"cache"},
+	"internal/fleet":      {"", "internal/monitor", "internal/price", "internal/redisconn"},
 	"internal/telemetry":  {"internal/layers"},
 	"internal/openaiapi":  {"", "internal/answer", "internal/layers", "internal/schema"},
 	"internal/dashboard":  {},
