@@ -46,6 +46,10 @@ type Options struct {
 	// are left out. Default 100,000.
 	ContextTokens int
 
+	// ReplayRate is how many pieces a second a cached answer is streamed in,
+	// where its assistant does not say. 0: all at once.
+	ReplayRate float64
+
 	// CompleteAbandoned lets a call go on, and into the cache, when its last
 	// reader has left. Default: it is cancelled.
 	CompleteAbandoned bool
@@ -171,4 +175,8 @@ type Control struct {
 	NoStore      bool          // don't cache the answer
 	OnlyIfCached bool          // CodeNotCached rather than a model call
 	MaxAge       time.Duration // older answers are misses; 0: any age
+
+	// StaleIfError is how long past its lifetime an answer may be that is given
+	// because the model's server fails; nil: what the assistant's policy says.
+	StaleIfError *time.Duration
 }

@@ -61,6 +61,7 @@ func (a *Answerer) reply(ctx context.Context, p *prepared) (*Reply, error) {
 		f.add(append(replay(found.Answer), event{delta: final(found.Answer)})...)
 		f.end(nil)
 		r.flight, r.leave, r.Outcome, r.Age = f, func() {}, Hit, found.Age
+		r.rate = a.replayRate(p.assistant)
 		r.avoided(0)
 		return r, nil
 	}
@@ -83,13 +84,18 @@ func (a *Answerer) reply(ctx context.Context, p *prepared) (*Reply, error) {
 		r.avoided(0) // its queries are in the counters of the layer
 	case r.Outcome == Hit:
 		r.avoided(f.answer.Queries)
-	case r.Outcome == Coalesced || r.Outcome != Hit && !first:
-		r.Outcome = Coalesced
+	default:
+		if r.Outcome == Coalesced || !first {
+			r.Outcome = Coalesced
+		}
 		r.counted = func() {
 			if !first || !f.led { // one who took over made the call in the end
 				r.avoided(f.answer.Queries)
 			}
 		}
+	}
+	if r.Outcome == Hit {
+		r.rate = a.replayRate(p.assistant)
 	}
 	return r, nil
 }
@@ -107,7 +113,8 @@ type Reply struct {
 	flight  *flight
 	leave   func()
 	unwatch func() bool
-	counted func() // for a coalesced reader, once the answer is whole
+	rate    float64 // of a cached answer's pieces a second; 0: all at once
+	counted func()  // for a coalesced reader, once the answer is whole
 
 	count *monitor.Monitor
 	asked *prepared
@@ -116,13 +123,27 @@ type Reply struct {
 	whole bool // it has seen the end
 }
 
+// Stale gives the age of an answer that has outlived its lifetime, and is given
+// because the model's server failed; ok is false for any other. It is known
+// once the first delta was read, or the whole answer; Outcome and Age are those
+// of a hit then, whatever they were before.
+func (r *Reply) Stale() (age time.Duration, ok bool) {
+	if d := r.flight.stale.Load(); d != nil {
+		return *d, true
+	}
+	return 0, false
+}
+
 // Deltas yields the visible answer: text, reasoning, tool calls of the
 // caller's own tools, and at the end the finish reason with the total usage.
 // Leaving it early ends this reader only; the last to leave ends the call.
 func (r *Reply) Deltas(ctx context.Context) iter.Seq2[deja.Delta, error] {
 	return func(yield func(deja.Delta, error) bool) {
-		said := false
+		said, pace := false, newPacer(r.rate)
 		for e, err := range r.events(ctx) {
+			if err == nil && e.delta != nil && e.delta.FinishReason == "" {
+				err = pace.wait(ctx)
+			}
 			switch {
 			case err != nil:
 				yield(deja.Delta{}, err)
@@ -163,6 +184,9 @@ func (r *Reply) events(ctx context.Context) iter.Seq2[event, error] {
 	return func(yield func(event, error) bool) {
 		defer r.Close()
 		for e, err := range r.flight.read(ctx) {
+			if age, ok := r.Stale(); ok {
+				r.Outcome, r.Age = Hit, age
+			}
 			r.whole = r.whole || err == nil && e.delta != nil && e.delta.FinishReason != ""
 			if !yield(e, err) || err != nil {
 				return

@@ -74,7 +74,7 @@ func (d *driver) begin(ctx context.Context, seq int64, shown *deja.Run) (*RunStr
 		cancel(nil)
 		return nil, err
 	}
-	s := &RunStream{Run: shown, Outcome: d.reply.Outcome, Key: d.reply.Key, Age: d.reply.Age, feed: d.feed}
+	s := &RunStream{Run: shown, Outcome: d.reply.Outcome, Key: d.reply.Key, Age: d.reply.Age, feed: d.feed, rate: d.reply.rate, flight: d.reply.flight}
 	d.a.mu.Lock()
 	d.a.runs[d.run.ID] = liveRun{cancel, s}
 	d.a.mu.Unlock()

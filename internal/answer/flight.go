@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/dejahq/deja"
@@ -36,6 +38,12 @@ type flight struct {
 	outcome Outcome
 	age     time.Duration
 
+	// Set before the first event: the answer's age, when it is one that was
+	// kept past its lifetime and is given because the model's server failed.
+	stale atomic.Pointer[time.Duration]
+	spare bool          // there was such an answer when the outcome was known
+	begun chan struct{} // closed before the first event, or the end
+
 	// Set before the feed ends well, and the answer of a hit before looked is closed.
 	answer *deja.Answer
 	led    bool // this flight asked the model itself
@@ -53,7 +61,11 @@ var errNobodyReads = deja.Errorf(deja.CodeCancelled, "Nobody waits for the answe
 func (a *Answerer) board(ctx context.Context, p *prepared) (f *flight, first bool, err error) {
 	// Those who ask in different ways can't share: a refresh must not be given
 	// what was under way before it, nor a bounded age an older answer.
-	name := fmt.Sprintf("%s:%s|%t%t%s", p.key.Scope, p.key.Hash, p.control.NoCache, p.control.NoStore, p.control.MaxAge)
+	c := &p.control
+	name := fmt.Sprintf("%s:%s|%t%t%s", p.key.Scope, p.key.Hash, c.NoCache, c.NoStore, c.MaxAge)
+	if c.StaleIfError != nil {
+		name += "|" + c.StaleIfError.String()
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
@@ -64,7 +76,7 @@ func (a *Answerer) board(ctx context.Context, p *prepared) (f *flight, first boo
 		f.readers++
 		return f, false, nil
 	}
-	f = &flight{name: name, readers: 1, looked: make(chan struct{}), over: make(chan struct{})}
+	f = &flight{name: name, readers: 1, looked: make(chan struct{}), begun: make(chan struct{}), over: make(chan struct{})}
 	if p.cached {
 		a.flights[name] = f
 	}
@@ -164,11 +176,13 @@ func (a *Answerer) fly(ctx context.Context, f *flight, p *prepared) {
 		}
 		a.mu.Unlock()
 		f.resolve(Miss, 0)
+		f.begin()
 		f.end(err)
 		close(f.over)
 		f.cancel(nil)
 	}()
 	readers := &relay{out: func(e event) {
+		f.begin()
 		if e.restart {
 			f.renew(e)
 			return
@@ -180,11 +194,12 @@ func (a *Answerer) fly(ctx context.Context, f *flight, p *prepared) {
 		readers.again()
 		found, lease := a.look(ctx, f, p)
 		if found != nil {
-			for _, e := range replay(found) {
-				readers.add(e)
-			}
+			readers.replay(found)
 			readers.end(found)
 			return
+		}
+		if attempt == 0 {
+			f.spare = a.hasSpare(ctx, p)
 		}
 		var answer *deja.Answer
 		if lease != nil && !lease.Held() && !p.control.NoCache && attempt < maxTakeovers {
@@ -202,7 +217,18 @@ func (a *Answerer) fly(ctx context.Context, f *flight, p *prepared) {
 			if cause := context.Cause(ctx); cause != nil && deja.ErrorCode(cause) != deja.CodeInternal {
 				err = cause
 			}
-			return
+			if !readers.sent.empty() {
+				return
+			}
+			kept := a.kept(ctx, p, err)
+			if kept == nil {
+				return
+			}
+			err, answer, f.led = nil, kept.Answer, false
+			f.answer = answer
+			f.stale.Store(&kept.Age)
+			f.resolve(Hit, kept.Age)
+			readers.replay(answer)
 		}
 		f.answer, f.made = answer, time.Now()
 		readers.end(answer)
@@ -242,7 +268,7 @@ func (a *Answerer) lead(ctx context.Context, f *flight, p *prepared, lease *laye
 		return nil, err
 	}
 	if a.storable(p, answer) {
-		if e := lease.Store(context.WithoutCancel(ctx), answer, p.assistant.Caching.TTL); e != nil {
+		if e := lease.Store(context.WithoutCancel(ctx), answer, lifetime(p, answer)); e != nil {
 			a.log.WarnContext(ctx, "an answer was not cached", "key", a.layers.AnswerKeyName(p.key), "error", e)
 		}
 	}
@@ -293,10 +319,47 @@ func (f *flight) resolve(o Outcome, age time.Duration) {
 	}
 }
 
+// begin marks that something is about to be told. Only fly's goroutine calls it.
+func (f *flight) begin() {
+	select {
+	case <-f.begun:
+	default:
+		close(f.begun)
+	}
+}
+
 // storable says whether an answer is whole and may be kept: only one that the
-// model ended by itself. Tool calls of the caller's are not an answer yet.
+// model ended by itself. Calls of the caller's tools are only what the model
+// wishes for; whoever is given them again executes them again, which the
+// assistant's policy must allow.
 func (a *Answerer) storable(p *prepared, answer *deja.Answer) bool {
-	return p.cached && !p.control.NoStore && answer.FinishReason == deja.FinishStop && answer.Refusal == ""
+	if !p.cached || p.control.NoStore || answer.Refusal != "" {
+		return false
+	}
+	switch answer.FinishReason {
+	case deja.FinishStop:
+		return len(answer.ToolCalls) == 0
+	case deja.FinishToolCalls:
+		safe := p.assistant.Caching.SafeTools
+		return len(answer.ToolCalls) > 0 && (slices.Contains(safe, deja.AnyTool) ||
+			!slices.ContainsFunc(answer.ToolCalls, func(c deja.ToolCall) bool { return !slices.Contains(safe, c.Name) }))
+	}
+	return false
+}
+
+// fallbackTTL is the longest life of an answer that a fallback gave. It stands
+// under the name of what was asked, which another model was to answer: long
+// enough to spare the fallback the same question again and again while the
+// model's own server fails, short enough not to outlast that by much.
+const fallbackTTL = time.Minute
+
+// lifetime is how long an answer is kept; 0: as long as the layer says.
+func lifetime(p *prepared, answer *deja.Answer) time.Duration {
+	ttl := p.assistant.Caching.TTL
+	if answer.Fallback != "" && (ttl == 0 || ttl > fallbackTTL) {
+		return fallbackTTL
+	}
+	return ttl
 }
 
 // replay gives the events of a cached answer in the shape in which it was

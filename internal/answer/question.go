@@ -36,6 +36,7 @@ func (a *Answerer) prepare(ctx context.Context, asst *deja.Assistant, scope stri
 		p.schema = s
 	}
 	complete(&req, asst, p.schema, more)
+	req.Fallbacks = asst.Fallbacks
 	if asst.Sharing == deja.ShareAssistant {
 		scope = asst.ID
 	}

@@ -74,6 +74,13 @@ func (r *relay) add(e event) {
 	}
 }
 
+// replay hands on a cached answer, but for its end.
+func (r *relay) replay(answer *deja.Answer) {
+	for _, e := range replay(answer) {
+		r.add(e)
+	}
+}
+
 func (r *relay) send(e event) {
 	r.sent.add(e)
 	r.out(e)

@@ -41,14 +41,29 @@ type RunStream struct {
 	Key     string
 	Age     time.Duration
 
-	feed *feed[RunEvent]
+	feed   *feed[RunEvent]
+	flight *flight // nil for a run that is told from the store
+	rate   float64 // of a cached answer's pieces a second; 0: all at once
 }
 
 // Events yields the run's events from the first on, in the order that
 // official clients expect, until the run rests (terminal or requires_action).
 // Several readers may follow, each at its own pace; leaving one early does not
-// touch the run.
-func (s *RunStream) Events(ctx context.Context) iter.Seq2[RunEvent, error] { return s.feed.read(ctx) }
+// touch the run. A cached answer may be paced for its reader; the run is not
+// held up by that.
+func (s *RunStream) Events(ctx context.Context) iter.Seq2[RunEvent, error] {
+	return func(yield func(RunEvent, error) bool) {
+		pace := newPacer(s.rate)
+		for e, err := range s.feed.read(ctx) {
+			if err == nil && e.Name == "thread.message.delta" {
+				err = pace.wait(ctx)
+			}
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+	}
+}
 
 // RunEvent is one event of a run; Name is the SSE event name and tells which
 // field is set. What it points to is a snapshot of that moment.

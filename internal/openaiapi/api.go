@@ -20,6 +20,10 @@ type Options struct {
 	// Empty: any name, which the model's server then judges.
 	Models []string
 
+	// Upstreams are the names of the model servers that assistants' fallbacks may
+	// name.
+	Upstreams []string
+
 	MaxBodyBytes   int64 // of a JSON body; default 8 MiB
 	MaxUploadBytes int64 // of an uploaded file; default 64 MiB
 	MaxRows        int64 // of all tables of an uploaded file; default 1,000,000

@@ -6,7 +6,7 @@ import (
 	"github.com/dejahq/deja"
 )
 
-// assistantObject is AssistantObject of the public document, and cache.
+// assistantObject is AssistantObject of the public document, cache and fallbacks.
 type assistantObject struct {
 	ID              string            `json:"id"`
 	Object          string            `json:"object"`
@@ -23,6 +23,7 @@ type assistantObject struct {
 	ResponseFormat  json.RawMessage   `json:"response_format"`
 	ReasoningEffort *string           `json:"reasoning_effort"`
 	Cache           cachePolicy       `json:"cache"`
+	Fallbacks       []deja.Fallback   `json:"fallbacks"`
 }
 
 // auto is the value of several settings that nobody has set.
@@ -36,7 +37,7 @@ func showAssistant(a *deja.Assistant) assistantObject {
 		Tools: toolObjects(a.Tools), ToolResources: a.ToolResources, Metadata: orEmpty(a.Metadata),
 		Temperature: a.Temperature, TopP: a.TopP,
 		ResponseFormat: orAuto(a.ResponseFormat), ReasoningEffort: orNull(a.ReasoningEffort),
-		Cache: showCachePolicy(a),
+		Cache: showCachePolicy(a), Fallbacks: showFallbacks(a.Fallbacks),
 	}
 }
 

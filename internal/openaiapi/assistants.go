@@ -124,5 +124,8 @@ func (a *API) readAssistant(o object, asst *deja.Assistant) error {
 	if v, ok := o.get("cache"); ok {
 		v.cachePolicy(asst)
 	}
+	if v, ok := o.get("fallbacks"); ok {
+		asst.Fallbacks = a.fallbacks(v)
+	}
 	return o.err()
 }

@@ -76,7 +76,7 @@ func TestSmallestAssistant(t *testing.T) {
 	made := s.post("/v1/assistants", obj{"model": "m", "unknown_field": 1, "name": nil}).ok("AssistantObject")
 	for name, want := range (obj{
 		"name": nil, "description": nil, "instructions": nil, "tools": []any{}, "tool_resources": nil, "metadata": obj{},
-		"temperature": nil, "top_p": nil, "response_format": "auto", "reasoning_effort": nil, "cache": policyObject("thread"),
+		"temperature": nil, "top_p": nil, "response_format": "auto", "reasoning_effort": nil, "cache": policyObject("thread"), "fallbacks": []obj{},
 	}) {
 		if diff := cmp.Diff(plain(t, want), made.at(name)); diff != "" {
 			t.Errorf("%s: %s", name, diff)
@@ -154,5 +154,5 @@ func plain(t testing.TB, v any) any {
 func policyObject(policy string) obj {
 	return obj{"policy": policy, "ttl": nil, "normalize": false, "skip": obj{
 		"time_sensitive": false, "words": []string{}, "temperature_above": nil, "attachments": false,
-	}}
+	}, "safe_tools": []string{}, "stale_if_error": nil, "replay_rate": nil}
 }

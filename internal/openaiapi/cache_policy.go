@@ -13,6 +13,17 @@ type cachePolicy struct {
 	TTL       *float64     `json:"ttl"` // seconds; null: the server's
 	Normalize bool         `json:"normalize"`
 	Skip      cacheSkip    `json:"skip"`
+
+	// SafeTools are tools whose calls may be cached; "*" is all of them.
+	SafeTools []string `json:"safe_tools"`
+
+	// StaleIfError is for how many seconds past its ttl an answer is given while
+	// the model's server fails; null: the server's.
+	StaleIfError *float64 `json:"stale_if_error"`
+
+	// ReplayRate is how many pieces a second a hit is streamed in; 0: at once;
+	// null: the server's.
+	ReplayRate *float64 `json:"replay_rate"`
 }
 
 type cacheSkip struct {
@@ -30,6 +41,10 @@ func showCachePolicy(a *deja.Assistant) cachePolicy {
 			TimeSensitive: c.SkipTimeSensitive, Words: append([]string{}, c.SkipWords...),
 			TemperatureAbove: c.SkipTemperature, Attachments: c.SkipAttachments,
 		},
+		SafeTools: append([]string{}, c.SafeTools...), ReplayRate: c.ReplayRate,
+	}
+	if c.StaleIfError != nil {
+		p.StaleIfError = new(c.StaleIfError.Seconds())
 	}
 	if c.TTL > 0 {
 		p.TTL = new(c.TTL.Seconds())
@@ -41,6 +56,7 @@ const (
 	maxAnswerTTL    = 30 * 24 * 60 * 60 // seconds
 	maxSkipWords    = 100
 	maxSkipWordSize = 100
+	maxReplayRate   = 10_000 // pieces a second
 )
 
 // cachePolicy reads an assistant's field cache into it. What the field leaves
@@ -51,7 +67,7 @@ func (v value) cachePolicy(a *deja.Assistant) {
 		return
 	}
 	o := v.object()
-	o.only("policy", "ttl", "normalize", "skip")
+	o.only("policy", "ttl", "normalize", "skip", "safe_tools", "stale_if_error", "replay_rate")
 	if p, ok := o.opt("policy"); ok {
 		a.Sharing = deja.Sharing(p.choice(string(deja.ShareOff), string(deja.ShareThread), string(deja.ShareAssistant)))
 	}
@@ -64,6 +80,18 @@ func (v value) cachePolicy(a *deja.Assistant) {
 	}
 	if n, ok := o.opt("normalize"); ok {
 		c.Normalize = n.boolean()
+	}
+	if t, ok := o.get("safe_tools"); ok {
+		c.SafeTools = t.safeTools()
+	}
+	if e, ok := o.get("stale_if_error"); ok {
+		c.StaleIfError = nil
+		if !e.null() {
+			c.StaleIfError = new(time.Duration(e.integer(0, maxAnswerTTL)) * time.Second)
+		}
+	}
+	if r, ok := o.get("replay_rate"); ok {
+		c.ReplayRate = r.optionalNumber(0, maxReplayRate)
 	}
 	s, ok := o.get("skip")
 	if !ok {
@@ -95,4 +123,20 @@ func (o object) skipRules(c *deja.Caching) {
 	if v, ok := o.opt("attachments"); ok {
 		c.SkipAttachments = v.boolean()
 	}
+}
+
+// safeTools reads names of tools, or "*".
+func (v value) safeTools() []string {
+	if v.null() {
+		return nil
+	}
+	var names []string
+	for _, e := range v.array(maxAssistantTools) {
+		if string(e.raw) == `"*"` {
+			names = append(names, deja.AnyTool)
+			continue
+		}
+		names = append(names, e.functionName())
+	}
+	return names
 }

@@ -36,7 +36,14 @@ func (a *API) createChatCompletion(w *response, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	w.learn(reply, whole.Fallback)
 	return w.write(http.StatusOK, head.whole(whole))
+}
+
+// learn takes over what is known of an answer's origin only when it begins.
+func (w *response) learn(r *answer.Reply, fallback string) {
+	w.outcome, w.age, w.fallback = r.Outcome, r.Age, fallback
+	_, w.stale = r.Stale()
 }
 
 func noModel(id string) error {
@@ -53,6 +60,7 @@ func streamChat(ctx context.Context, w *response, reply *answer.Reply, head comp
 	err := relay(e, "", reply.Deltas(ctx), func(d deja.Delta) error {
 		if !begun {
 			begun = true
+			e.before(func(w *response) { w.learn(reply, d.Fallback) })
 			if err := e.send("", head.role()); err != nil {
 				return err
 			}

@@ -21,7 +21,7 @@ func control(h http.Header, o object) answer.Control {
 		return c
 	}
 	cache := v.object()
-	cache.only("no-cache", "no-store", "max-age", "s-maxage", "only-if-cached")
+	cache.only("no-cache", "no-store", "max-age", "s-maxage", "only-if-cached", "stale-if-error")
 	flag := func(name string, to *bool) {
 		if v, ok := cache.opt(name); ok && v.boolean() {
 			*to = true
@@ -34,6 +34,9 @@ func control(h http.Header, o object) answer.Control {
 		if v, ok := cache.opt(name); ok {
 			limitAge(&c, v.integer(0, maxAge))
 		}
+	}
+	if v, ok := cache.opt("stale-if-error"); ok {
+		limitStale(&c, v.integer(0, maxAge))
 	}
 	return c
 }
@@ -57,14 +60,30 @@ func headerControl(h http.Header) answer.Control {
 			case "only-if-cached":
 				c.OnlyIfCached = true
 			case "max-age":
-				n, err := strconv.ParseInt(strings.Trim(strings.TrimSpace(arg), `"`), 10, 64)
-				if n >= 0 && (err == nil || n > maxAge) {
-					limitAge(&c, min(n, maxAge))
+				if n, ok := deltaSeconds(arg); ok {
+					limitAge(&c, n)
+				}
+			case "stale-if-error": // RFC 5861 section 4
+				if n, ok := deltaSeconds(arg); ok {
+					limitStale(&c, n)
 				}
 			}
 		}
 	}
 	return c
+}
+
+func deltaSeconds(arg string) (int64, bool) {
+	n, err := strconv.ParseInt(strings.Trim(strings.TrimSpace(arg), `"`), 10, 64)
+	return min(n, maxAge), n >= 0 && (err == nil || n > maxAge)
+}
+
+// limitStale does for stale-if-error what limitAge does for ages.
+func limitStale(c *answer.Control, s int64) {
+	d := time.Duration(s) * time.Second
+	if c.StaleIfError == nil || d < *c.StaleIfError {
+		c.StaleIfError = &d
+	}
 }
 
 // limitAge sets the shortest of the ages asked for.

@@ -28,6 +28,8 @@ func TestControl(t *testing.T) {
 		"both add up":         {[]string{"max-age=5, no-store"}, `{"cache":{"max-age":9,"s-maxage":7,"only-if-cached":true}}`, answer.Control{NoStore: true, OnlyIfCached: true, MaxAge: 5 * time.Second}},
 		"shorter one counts":  {[]string{"max-age=50"}, `{"cache":{"s-maxage":7}}`, answer.Control{MaxAge: 7 * time.Second}},
 		"null":                {nil, `{"cache":null}`, answer.Control{}},
+		"stale if error":      {[]string{"stale-if-error=60"}, `{"cache":{"stale-if-error":90}}`, answer.Control{StaleIfError: new(time.Minute)}},
+		"never stale":         {[]string{"stale-if-error=x"}, `{"cache":{"stale-if-error":0}}`, answer.Control{StaleIfError: new(time.Duration(0))}},
 		"wrong type":          {nil, `{"cache":"no-cache"}`, fault{400, "cache", "invalid_type"}},
 		"wrong type of flag":  {nil, `{"cache":{"no-cache":1}}`, fault{400, "cache.no-cache", "invalid_type"}},
 		"negative age":        {nil, `{"cache":{"max-age":-1}}`, fault{400, "cache.max-age", "integer_below_min_value"}},

@@ -130,7 +130,7 @@ func (brokenReader) Read([]byte) (int, error) { return 0, errors.New("the wire w
 // how it names what it refuses.
 func TestFields(t *testing.T) {
 	t.Parallel()
-	a := &API{o: Options{Models: []string{"gpt-9"}}}
+	a := &API{o: Options{Models: []string{"gpt-9"}, Upstreams: []string{"backup"}}}
 	readers := map[string]func(v value) any{
 		"text":       func(v value) any { return v.text(3) },
 		"some":       func(v value) any { return v.some(3) },
@@ -143,6 +143,7 @@ func TestFields(t *testing.T) {
 		"format":     func(v value) any { return string(v.responseFormat(true)) },
 		"chatformat": func(v value) any { return string(v.responseFormat(false)) },
 		"resources":  func(v value) any { return string(v.toolResources()) },
+		"fallbacks":  func(v value) any { return a.fallbacks(v) },
 		"policy": func(v value) any {
 			a := &deja.Assistant{Sharing: deja.ShareOff, Caching: deja.Caching{TTL: time.Second, SkipWords: []string{"w"}}}
 			v.cachePolicy(a)
@@ -242,14 +243,34 @@ func TestFields(t *testing.T) {
 		{"resources", `{"file_search":{"vector_store_ids":["a","b"]}}`, bad("x.file_search.vector_store_ids", "array_above_max_length")},
 		{"resources", `{"file_search":{"vector_stores":[{}]}}`, bad("x.file_search.vector_stores", "unsupported_parameter")},
 
-		{"policy", `{"policy":"assistant"}`, `{"policy":"assistant","ttl":1,"normalize":false,"skip":{"time_sensitive":false,"words":["w"],"temperature_above":null,"attachments":false}}`},
+		{"policy", `{"policy":"assistant"}`, `{"policy":"assistant","ttl":1,"normalize":false,"skip":{"time_sensitive":false,"words":["w"],"temperature_above":null,"attachments":false},"safe_tools":[],"stale_if_error":null,"replay_rate":null}`},
 		{
 			"policy", `{"ttl":60,"normalize":true,"skip":{"time_sensitive":true,"words":["a","b c"],"temperature_above":0.5,"attachments":true}}`,
-			`{"policy":"off","ttl":60,"normalize":true,"skip":{"time_sensitive":true,"words":["a","b c"],"temperature_above":0.5,"attachments":true}}`,
+			`{"policy":"off","ttl":60,"normalize":true,"skip":{"time_sensitive":true,"words":["a","b c"],"temperature_above":0.5,"attachments":true},"safe_tools":[],"stale_if_error":null,"replay_rate":null}`,
 		},
-		{"policy", `{"ttl":null,"skip":null}`, `{"policy":"off","ttl":null,"normalize":false,"skip":{"time_sensitive":false,"words":[],"temperature_above":null,"attachments":false}}`},
-		{"policy", `{}`, `{"policy":"off","ttl":1,"normalize":false,"skip":{"time_sensitive":false,"words":["w"],"temperature_above":null,"attachments":false}}`},
-		{"policy", `null`, `{"policy":"thread","ttl":null,"normalize":false,"skip":{"time_sensitive":false,"words":[],"temperature_above":null,"attachments":false}}`},
+		{"policy", `{"ttl":null,"skip":null}`, `{"policy":"off","ttl":null,"normalize":false,"skip":{"time_sensitive":false,"words":[],"temperature_above":null,"attachments":false},"safe_tools":[],"stale_if_error":null,"replay_rate":null}`},
+		{"policy", `{}`, `{"policy":"off","ttl":1,"normalize":false,"skip":{"time_sensitive":false,"words":["w"],"temperature_above":null,"attachments":false},"safe_tools":[],"stale_if_error":null,"replay_rate":null}`},
+		{"policy", `null`, `{"policy":"thread","ttl":null,"normalize":false,"skip":{"time_sensitive":false,"words":[],"temperature_above":null,"attachments":false},"safe_tools":[],"stale_if_error":null,"replay_rate":null}`},
+		{
+			"policy", `{"safe_tools":["look_up","*"],"stale_if_error":0,"replay_rate":2.5}`,
+			`{"policy":"off","ttl":1,"normalize":false,"skip":{"time_sensitive":false,"words":["w"],"temperature_above":null,"attachments":false},"safe_tools":["look_up","*"],"stale_if_error":0,"replay_rate":2.5}`,
+		},
+		{"policy", `{"safe_tools":["look up"]}`, bad("x.safe_tools[0]", "invalid_value")},
+		{"policy", `{"safe_tools":"*"}`, bad("x.safe_tools", "invalid_type")},
+		{"policy", `{"stale_if_error":-1}`, bad("x.stale_if_error", "integer_below_min_value")},
+		{"policy", `{"replay_rate":-1}`, bad("x.replay_rate", "decimal_below_min_value")},
+
+		{"fallbacks", `[{"upstream":"backup","model":"gpt-9"},{"model":"gpt-9"}]`, []deja.Fallback{{Upstream: "backup", Model: "gpt-9"}, {Model: "gpt-9"}}},
+		{"fallbacks", `[]`, []deja.Fallback(nil)},
+		{"fallbacks", `null`, []deja.Fallback(nil)},
+		{"fallbacks", `[{"upstream":"http://169.254.169.254/"}]`, bad("x[0].upstream", "invalid_value")},
+		{"fallbacks", `[{"upstream":"gone"}]`, bad("x[0].upstream", "invalid_value")},
+		{"fallbacks", `[{"model":"gpt-0"}]`, bad("x[0].model", "model_not_found")},
+		{"fallbacks", `[{}]`, bad("x[0]", "invalid_value")},
+		{"fallbacks", `[{"url":"http://x"}]`, bad("x[0].url", "unknown_parameter")},
+		{"fallbacks", `["backup"]`, bad("x[0]", "invalid_type")},
+		{"fallbacks", `[{"model":"gpt-9"},{"model":"gpt-9"},{"model":"gpt-9"},{"model":"gpt-9"},{"model":"gpt-9"}]`, bad("x", "array_above_max_length")},
+
 		{"policy", `{"policy":"everybody"}`, bad("x.policy", "invalid_value")},
 		{"policy", `{"polizy":"off"}`, bad("x.polizy", "unknown_parameter")},
 		{"policy", `"off"`, bad("x", "invalid_type")},

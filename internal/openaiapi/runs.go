@@ -117,6 +117,7 @@ func (a *API) sendRun(w *response, r *http.Request, s *answer.RunStream, stream 
 		pollSoon(w, s.Run)
 		return w.write(http.StatusOK, showRun(s.Run))
 	}
+	w.outcome, w.age, w.stale = s.Settled(r.Context())
 	e := newEventStream(w)
 	defer e.close()
 	if created != nil {

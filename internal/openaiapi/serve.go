@@ -79,6 +79,9 @@ type response struct {
 	outcome answer.Outcome
 	key     string
 	age     time.Duration
+
+	stale    bool   // it has outlived its lifetime, and is given because no model answers
+	fallback string // who made it, when it was not the model that was asked for
 }
 
 // Unwrap lets http.ResponseController find what it needs.
@@ -115,6 +118,13 @@ func (w *response) provenance(status int) {
 		}
 		if w.outcome == answer.Hit || w.outcome == answer.Similar {
 			h.Set("Age", strconv.FormatInt(int64(w.age/time.Second), 10))
+		}
+		if w.stale {
+			h.Set("X-Deja-Stale", "true")
+			h.Set("Warning", `110 - "Response is Stale"`) // RFC 7234 section 5.5.1
+		}
+		if w.fallback != "" {
+			h.Set("X-Deja-Fallback", w.fallback)
 		}
 	case w.read && status < 400:
 		outcome, key := readThrough(spans)

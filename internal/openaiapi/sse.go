@@ -117,6 +117,16 @@ func (e *eventStream) begun() bool {
 	return e.w.began
 }
 
+// before calls f, which may change what the response's headers say, unless
+// they are out.
+func (e *eventStream) before(f func(w *response)) {
+	e.mu.Lock() // a keep-alive may begin the response
+	defer e.mu.Unlock()
+	if !e.w.began {
+		f(e.w)
+	}
+}
+
 // close ends the keep-alives. The connection may serve another request, so the
 // deadline goes too.
 func (e *eventStream) close() {
