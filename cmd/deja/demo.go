@@ -85,11 +85,15 @@ func (d *demoCmd) Run(ctx context.Context, t terminal) error {
 		return srv.stop()
 	}
 	fmt.Fprintf(tour.out, `
-deja listens on %s. Ask it something (Ctrl-C ends it, and the demo's data with it):
+deja listens on %s. Look at it in a browser:
+
+  %s/
+
+or ask it something (Ctrl-C ends it, and the demo's data with it):
 
   curl -N %s/v1/chat/completions -H 'Content-Type: application/json' \
     -d '{"model":%q,"stream":true,"messages":[{"role":"user","content":%q}]}'
 
-`, srv.url, srv.url, tour.firstID, tour.firstQuestion)
+`, srv.url, srv.url, srv.url, tour.firstID, tour.firstQuestion)
 	return srv.wait(ctx)
 }

@@ -25,7 +25,7 @@ func (s *serveCmd) Run(ctx context.Context, t terminal) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(t.stdout, "deja listens on %s\n", srv.url)
+	fmt.Fprintf(t.stdout, "deja listens on %s\nthe page: %s/\n", srv.url, srv.url)
 	return srv.wait(ctx)
 }
 
@@ -68,7 +68,7 @@ func startServer(ctx context.Context, c *config, logs io.Writer) (*server, error
 			s.failed <- err
 		}
 	}()
-	log.Info("serving", "url", s.url, "store", n.store.Name(), "model", n.model.Name(), "redis", c.redis() != nil, "version", version())
+	log.Info("serving", "url", s.url, "store", n.store.Name(), "model", n.models.Name(), "redis", c.redis() != nil, "version", version())
 	return s, nil
 }
 

@@ -51,7 +51,8 @@ export async function send(method, path, {json, headers, signal, accepts = []} =
     if (json !== undefined) h.set('Content-Type', 'application/json');
     let res;
     try {
-      res = await fetch(path, {method, headers: h, signal, cache: 'no-store', body: json === undefined ? undefined : JSON.stringify(json)});
+      // No cache mode here: fetch would say it in Cache-Control, which the server takes for a wish.
+      res = await fetch(path, {method, headers: h, signal, body: json === undefined ? undefined : JSON.stringify(json)});
     } catch (err) {
       if (err.name === 'AbortError') throw err;
       throw new ApiError(0, 'The server does not answer. Is it running, and reachable from here?');

@@ -27,7 +27,7 @@ export function assistantForm(a, {action, save}) {
     name: text(a.name, {maxlength: 256}),
     description: text(a.description, {maxlength: 512}),
     instructions: h('textarea', {rows: 6, value: a.instructions ?? ''}),
-    model: text(a.model, {required: true, spellcheck: 'false'}),
+    model: text(a.model, {name: 'model', required: true, spellcheck: 'false'}),
     temperature: number(a.temperature, {min: 0, max: 2}),
     top_p: number(a.top_p, {min: 0, max: 1}),
     reasoning_effort: h('select', efforts.map((e) => h('option', {value: e, selected: e === (a.reasoning_effort ?? '')}, e || 'as the model likes'))),

@@ -15,19 +15,17 @@ const few = [
   {name: 'Load, p50 · p99', value: loadTimes, wide: true},
 ];
 const all = [
-  {name: 'From memory', value: (l) => brief(l.memoryHits)},
-  {name: 'From Redis', value: (l) => brief(l.redisHits)},
+  {name: 'Memory', value: (l) => brief(l.memoryHits)},
+  {name: 'Redis', value: (l) => brief(l.redisHits)},
   {name: 'Shared', value: (l) => brief(l.shared + (l.coalesced ?? 0))},
-  {name: 'Similar', value: (l) => l.similar == null ? NONE : brief(l.similar)},
   {name: 'Misses', value: (l) => brief(l.misses)},
   {name: 'Hit, p50 · p99', value: hitTimes},
   {name: 'Load, p50 · p99', value: loadTimes},
   {name: 'Stale', value: (l) => brief(l.staleHits)},
-  {name: 'Queries avoided', value: (l) => brief(l.queriesAvoided)},
+  {name: 'Avoided', about: 'Queries avoided', value: (l) => brief(l.queriesAvoided)},
   {name: 'Time saved', value: (l) => millis(l.timeSavedMs)},
   {name: 'Invalidated', value: (l) => brief(l.invalidations)},
-  {name: 'Entries', value: (l) => brief(l.memoryItems)},
-  {name: 'Memory', value: (l) => bytes(l.memoryBytes)},
+  {name: 'In memory', value: (l) => `${brief(l.memoryItems)} · ${bytes(l.memoryBytes)}`},
 ];
 
 /** complaint says what is wrong with a layer, or nothing. */
@@ -42,9 +40,9 @@ export function layers({detailed = false} = {}) {
   const columns = detailed ? all : few;
   const body = h('tbody');
   const head = h('tr', h('th', {scope: 'col'}, 'Layer'), h('th', {scope: 'col'}, 'Hit rate'),
-    columns.map((c) => h('th.n', {scope: 'col', class: c.wide ? 'wide' : ''}, c.name)));
+    columns.map((c) => h('th.n', {scope: 'col', class: c.wide ? 'wide' : '', title: c.about}, c.name)));
   const el = h('div.scroll', {role: 'region', tabindex: '0', 'aria-label': 'Layers, as a table'},
-    h('table.layers', h('caption.quiet', 'Layers of the cache'), h('thead', head), body));
+    h('table.layers', {class: detailed ? 'dense' : ''}, h('caption.quiet', 'Layers of the cache'), h('thead', head), body));
   return {el, update({metrics: m}) {
     if (!m) return;
     keyed(body, m.layers, (l) => l.name, (l) => row(l, columns), (tr, l) => refresh(tr, l, columns));
@@ -52,7 +50,7 @@ export function layers({detailed = false} = {}) {
 }
 
 function row(l, columns) {
-  return h('tr', h('th', {scope: 'row'}, h('span.name', layerName(l.name)), h('span.ill')),
+  return h('tr', h('th', {scope: 'row'}, h('span.name', layerName(l.name)), h('span.ill'), h('span.note')),
     h('td.meter-cell', h('div.meter', {role: 'img'}, h('span.fill')), h('span.meter-text')),
     columns.map((c) => h('td.n', {class: c.wide ? 'wide' : ''})));
 }
@@ -61,6 +59,7 @@ function refresh(tr, l, columns) {
   const wrong = complaint(l);
   tr.classList.toggle('is-ill', wrong !== '');
   say(tr.querySelector('.ill'), wrong);
+  say(tr.querySelector('.note'), l.similar > 0 ? `${count(l.similar)} by a similar question` : '');
   const rate = asked(l) ? l.hitRate : null;
   const text = rate === null ? 'not asked' : percent(rate);
   tr.querySelector('.fill').style.setProperty('--share', `${rate ?? 0}%`);

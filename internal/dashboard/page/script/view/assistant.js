@@ -14,7 +14,7 @@ export function assistant([id], state) {
   const title = h('h1', {tabindex: '-1'}, isNew ? 'New assistant' : '…');
   const buttons = h('div.row');
   const box = h('div', h('p.hint', 'Loading…'));
-  const el = h('div', h('nav.crumbs', {'aria-label': 'Where this is'}, h('a', {href: '#/assistants'}, 'Assistants')), h('header.view', title, buttons), box);
+  const el = h('div', h('nav.crumbs', {'aria-label': 'Where this is'}, h('a', {href: '#/assistants'}, 'Assistants')), h('header.view', h('div', title, isNew ? null : h('p.hint.mono', id)), buttons), box);
   const stop = new AbortController();
   const view = {title: isNew ? 'New assistant' : 'Assistant', el, leave: () => stop.abort()};
 
@@ -29,6 +29,11 @@ export function assistant([id], state) {
       },
     });
     fill(box, section('Settings', form));
+    const model = form.elements.namedItem('model');
+    view.update = ({health}) => { // the model that the server would ask by default
+      if (health && !model.value && !model.dataset.touched) model.value = health.model;
+    };
+    model.addEventListener('input', () => { model.dataset.touched = 'yes'; }, {once: true});
     return view;
   }
 
@@ -60,7 +65,7 @@ export function assistant([id], state) {
         notice('Saved. What was cached of the old settings is not served any more.');
       },
     });
-    fill(box, h('p.hint.mono', id), section('Data', data.el), section('Settings', form));
+    fill(box, section('Data', data.el), section('Settings', form));
   }
 
   function remove(a) {

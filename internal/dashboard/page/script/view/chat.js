@@ -20,7 +20,7 @@ export function chat([wanted]) {
   const stopButton = h('button', {type: 'button', hidden: true}, icon('stop'), 'Stop');
   const submit = h('button.primary', {type: 'submit'}, icon('send'), 'Ask');
   const form = h('form.ask', {onsubmit: (e) => { e.preventDefault(); put(box.value); }},
-    h('label.quiet', {for: box.id}, 'Your question'), box, h('div.row', h('label.check', follow, h('span', 'Remember the conversation')), h('span.gap'), stopButton, submit));
+    h('label.quiet', {for: box.id}, 'Your question'), box, h('div.row.send', h('label.check', follow, h('span', 'Remember the conversation')), h('span.gap'), stopButton, submit));
   const el = h('div.chat', h('header.view', h('h1', {tabindex: '-1'}, 'Chat'), h('div.row',
     h('div.inline-field', h('label', {for: picker.id}, 'Assistant'), picker), h('button', {type: 'button', onclick: fresh}, 'Start anew'))),
   empty, talk, ideas, form);
@@ -120,8 +120,9 @@ function questions(tables) {
   const ideas = [];
   for (const t of tables.slice(0, 2)) {
     const numbers = t.columns.find((c) => (c.type === 'number' || c.type === 'integer') && !/(^|_)id$/i.test(c.name));
-    ideas.push(`How many ${t.name} are there?`);
-    if (numbers) ideas.push(`What is the average ${numbers.name} of the ${t.name}?`);
+    const things = t.name.replaceAll('_', ' ');
+    ideas.push(`How many ${things} are there?`);
+    if (numbers) ideas.push(`What is the average ${numbers.name.replaceAll('_', ' ')} of the ${things}?`);
   }
   return ideas.slice(0, 3);
 }

@@ -66,7 +66,7 @@ function redisFacts(health) {
     ['Password', r.auth == null ? undefined : r.auth ? 'yes' : 'none'],
     ['TLS', r.tls == null ? undefined : r.tls ? 'yes' : 'no'],
     ['Uptime', health.cache.connected ? span(s.uptime) : undefined],
-    ['Epoch', health.epoch ?? s.epoch],
+    ['Epoch', (health.epoch ?? s.epoch ?? '').slice(0, 12)],
     ...Object.entries(health.breakers ?? {redis: s.breaker}).map(([name, state]) => [`Breaker ${name.replace('upstream:', 'of ')}`, state]),
     ['Last error', health.lastError || s.lastError],
   ];
