@@ -27,6 +27,7 @@ type config struct {
 	MongoDBURI  deja.Secret `name:"mongodb-uri" help:"MongoDB to keep everything in; without it, an embedded SQLite store." env:"MONGODB_URI" placeholder:"mongodb://..." group:"store"`
 	MongoDBName string      `name:"mongodb-database" help:"Database in MongoDB, when the URI names none." env:"MONGODB_DATABASE" default:"deja" group:"store"`
 
+	Caching       string      `name:"cache" help:"on, or off to find out what caching is worth: then everything is read from the store, and every question goes to the model." env:"DEJA_CACHE" enum:"on,off" default:"on" group:"cache"`
 	RedisURL      deja.Secret `name:"redis-url" help:"Redis or Valkey 7+, shared by all nodes; without it, memory only. redis://, rediss:// (TLS) or unix://." env:"REDIS_URL" placeholder:"redis://..." group:"cache"`
 	RedisPassword deja.Secret `name:"redis-password" help:"Password for Redis, if it is not in the URL." env:"REDIS_PASSWORD" placeholder:"..." group:"cache"`
 	RedisDB       int         `name:"redis-db" help:"Database number in Redis, if it is not in the URL." env:"REDIS_DB" default:"0" group:"cache"`

@@ -71,7 +71,7 @@ func openNode(ctx context.Context, c *config, log *slog.Logger) (_ *node, err er
 		Prices: prices, Layers: func() []cache.LayerStats { return n.engine.Stats().Layers },
 	})
 	kinds, err := layers.New(n.engine, n.store, layers.Options{
-		AssistantTTL: time.Duration(c.AssistantTTL), SchemaTTL: time.Duration(c.SchemaTTL),
+		Off: c.Caching == "off", AssistantTTL: time.Duration(c.AssistantTTL), SchemaTTL: time.Duration(c.SchemaTTL),
 		ContextTTL: time.Duration(c.ContextTTL), AnswerTTL: time.Duration(c.AnswerTTL), Logger: log,
 	})
 	if err != nil {

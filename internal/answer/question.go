@@ -43,7 +43,7 @@ func (a *Answerer) prepare(ctx context.Context, asst *deja.Assistant, scope stri
 	if !fit(&req, budget) {
 		return nil, errPromptTooLong
 	}
-	p.cached = cacheable(asst, &req)
+	p.cached = !a.layers.Off() && cacheable(asst, &req)
 	asked := &req
 	if asst.Caching.Normalize {
 		asked = normalized(&req)

@@ -58,6 +58,9 @@ func (a *API) health(w http.ResponseWriter, r *http.Request) error {
 
 	local := a.layers.Engine().Stats()
 	status, notes := judge(redis, a.layers.Store().Name(), storeErr)
+	if a.layers.Off() {
+		notes = append(notes, "Caching is switched off: everything is read from the store, and every question goes to the model.")
+	}
 	code := http.StatusOK
 	if status == unhealthy {
 		code = http.StatusServiceUnavailable

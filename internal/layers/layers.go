@@ -34,6 +34,10 @@ type Options struct {
 	// model answers. 0: not at all.
 	AnswersKept time.Duration
 
+	// Off leaves the caches alone: every read is one of the store, and no
+	// answer is cached or shared. It is for finding out what they are worth.
+	Off bool
+
 	// ContextMessages is how many messages of a thread the next turn sees.
 	// Default 40.
 	ContextMessages int
@@ -94,6 +98,9 @@ func setDefault(d *time.Duration, v time.Duration) {
 		*d = v
 	}
 }
+
+// Off reports whether the caches are left alone.
+func (l *Layers) Off() bool { return l.o.Off }
 
 // Engine gives the engine that the layers are on.
 func (l *Layers) Engine() *cache.Engine { return l.engine }

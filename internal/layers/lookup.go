@@ -13,7 +13,7 @@ import (
 // are the entry's cost), and records the outcome.
 func lookup[V any](ctx context.Context, l *Layers, layer *cache.Layer[V], name, id string, load cache.Loader[V], opts ...cache.Option) (V, error) {
 	began := time.Now()
-	e, err := layer.Lookup(ctx, id, func(ctx context.Context, f *cache.Fill) (V, error) {
+	counted := func(ctx context.Context, f *cache.Fill) (V, error) {
 		ctx, queries := deja.CountQueries(ctx)
 		v, err := load(ctx, f)
 		f.Cost = queries.Reads.Load()
@@ -21,7 +21,14 @@ func lookup[V any](ctx context.Context, l *Layers, layer *cache.Layer[V], name, 
 			err = errors.Join(cache.ErrNotFound, err)
 		}
 		return v, err
-	}, opts...)
+	}
+	if l.o.Off {
+		var f cache.Fill
+		v, err := counted(ctx, &f)
+		l.record(ctx, began, Span{Layer: name, Source: string(cache.FromLoad), Key: layer.Key(id), ID: id, Queries: f.Cost})
+		return v, err
+	}
+	e, err := layer.Lookup(ctx, id, counted, opts...)
 	hit := e.Source != "" && e.Source != cache.FromLoad
 	l.record(ctx, began, Span{Layer: name, Source: string(e.Source), Hit: hit, Key: layer.Key(id), ID: id, Queries: e.Cost})
 	return e.Value, err

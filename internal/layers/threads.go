@@ -57,6 +57,9 @@ func (l *Layers) CreateThread(ctx context.Context, t *deja.Thread, ms ...*deja.M
 		}
 		t.Seq = seq
 	}
+	if l.o.Off {
+		return nil
+	}
 	_, found, lease := l.contexts.Claim(ctx, t.ID, cache.InGroup(threadGroup(t.ID)), cache.Uncounted())
 	if found {
 		return nil
@@ -98,6 +101,9 @@ func (l *Layers) AddMessage(ctx context.Context, m *deja.Message, now time.Time)
 }
 
 func (l *Layers) contextGrew(ctx context.Context, threadID string, seq int64, ms []*deja.Message) {
+	if l.o.Off {
+		return
+	}
 	first := ms[0].Seq
 	inRow := true
 	for i, m := range ms {
