@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/dejahq/deja/cache"
+	"github.com/dejahq/deja/cache/internal/wallclock"
 	"github.com/dejahq/deja/internal/redistest"
 )
 
@@ -22,7 +23,8 @@ type Exploration struct {
 	Duration time.Duration // default 5 s
 	Seed     uint64
 	Promise  cache.Promise // default Bounded
-	Faults   []string      // of FaultNames; default all; "none" for none
+	Topology string        // of Topologies; default Standalone
+	Faults   []string      // of FaultNames; default all that the topology can have; "none" for none
 	// Lag makes loads of odd keys bring an older version at times, as a
 	// replica of the source would. Floors keep such out of the cache, as long
 	// as Redis doesn't lose them: it needs Faults that don't.
@@ -39,12 +41,15 @@ type Report struct {
 	Worst                 time.Duration // age of the oldest stale read
 }
 
-// Explore starts a server and runs. It is deterministic in what it tries, not
+// Explore starts servers and runs. It is deterministic in what it tries, not
 // in how the tries interleave.
 func Explore(ctx context.Context, tb redistest.TB, x Exploration) (Report, error) {
 	x = x.withDefaults()
-	srv := redistest.Start(tb)
-	run := &run{x: x, srv: srv, began: time.Now(), newest: make([]atomic.Int64, x.Keys)}
+	redis, err := startRedis(tb, x.Topology)
+	if err != nil {
+		return Report{}, err
+	}
+	run := &run{x: x, redis: redis, began: time.Now(), newest: make([]atomic.Int64, x.Keys)}
 	for i := range run.newest {
 		run.newest[i].Store(1)
 	}
@@ -85,6 +90,9 @@ func (x Exploration) withDefaults() Exploration {
 	if x.Promise == 0 {
 		x.Promise = cache.Bounded
 	}
+	if x.Topology == "" {
+		x.Topology = Standalone
+	}
 	if x.Faults == nil {
 		x.Faults = FaultNames()
 	}
@@ -93,13 +101,14 @@ func (x Exploration) withDefaults() Exploration {
 
 // run is an exploration under way.
 type run struct {
-	x       Exploration
-	srv     *redistest.Server
-	links   []*redistest.Proxy
-	engines []*cache.Engine
-	layers  []*cache.Layer[int64]
-	began   time.Time
-	newest  []atomic.Int64 // the source: the version of each key
+	x        Exploration
+	redis    redis
+	networks []*network         // of the nodes
+	clocks   []*wallclock.Clock // of the nodes
+	engines  []*cache.Engine
+	layers   []*cache.Layer[int64]
+	began    time.Time
+	newest   []atomic.Int64 // the source: the version of each key
 
 	mu      sync.Mutex
 	history []Op
@@ -107,10 +116,12 @@ type run struct {
 }
 
 func (r *run) addNode(ctx context.Context, tb redistest.TB) error {
-	link := redistest.NewProxy(tb, r.srv.Addr())
-	e, err := cache.Open(ctx, cache.Options{
-		Redis:       &cache.RedisOptions{Addrs: []string{link.Addr()}},
-		Node:        "node" + strconv.Itoa(len(r.links)),
+	way, clock := newNetwork(tb), &wallclock.Clock{}
+	options := r.redis.options
+	options.Dial = way.dial
+	e, err := cache.Open(wallclock.With(ctx, clock), cache.Options{
+		Redis:       &options,
+		Node:        "node" + strconv.Itoa(len(r.engines)),
 		SoftTimeout: 50 * time.Millisecond,
 		HardTimeout: 500 * time.Millisecond,
 	})
@@ -124,7 +135,8 @@ func (r *run) addNode(ctx context.Context, tb redistest.TB) error {
 	if err != nil {
 		return err
 	}
-	r.links, r.engines, r.layers = append(r.links, link), append(r.engines, e), append(r.layers, l)
+	r.networks, r.clocks = append(r.networks, way), append(r.clocks, clock)
+	r.engines, r.layers = append(r.engines, e), append(r.layers, l)
 	return nil
 }
 

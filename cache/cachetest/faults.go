@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/dejahq/deja/internal/redistest"
 )
 
 // fault spoils something for a while.
@@ -14,43 +16,75 @@ type fault func(ctx context.Context, r *run, random *rand.Rand)
 
 func faults() map[string]fault {
 	return map[string]fault{
-		"cut":   func(_ context.Context, r *run, random *rand.Rand) { r.links[random.IntN(len(r.links))].Cut() },
-		"stall": stall, // a node paused, past its lease at times: nothing is lost, all is late
+		"cut": func(_ context.Context, r *run, random *rand.Rand) { r.network(random).cut() },
+		// A node paused, past its lease at times: nothing is lost, all is late.
+		"stall": func(ctx context.Context, r *run, random *rand.Rand) {
+			r.network(random).spoilFor(ctx, upTo(random, 2500), (*redistest.Proxy).Stall)
+		},
 		"blackhole": func(ctx context.Context, r *run, random *rand.Rand) {
-			link := r.links[random.IntN(len(r.links))]
-			link.Blackhole()
-			pause(ctx, time.Duration(random.IntN(2500))*time.Millisecond)
-			link.Heal()
+			r.network(random).spoilFor(ctx, upTo(random, 2500), (*redistest.Proxy).Blackhole)
 		},
 		"delay": func(ctx context.Context, r *run, random *rand.Rand) {
-			link := r.links[random.IntN(len(r.links))]
-			link.Delay(time.Duration(random.IntN(40)) * time.Millisecond)
-			pause(ctx, time.Duration(random.IntN(500))*time.Millisecond)
-			link.Heal()
+			d := upTo(random, 40)
+			r.network(random).spoilFor(ctx, upTo(random, 500), func(p *redistest.Proxy) { p.Delay(d) })
 		},
+		// SIGSTOP and SIGCONT. Where there are others, a server is not away for
+		// so long that they replace it: then it would be back as a second
+		// master for a while, which no cache can tell from the first.
 		"server-stop": func(ctx context.Context, r *run, random *rand.Rand) {
-			r.srv.Pause()
-			pause(ctx, time.Duration(random.IntN(1500))*time.Millisecond)
-			r.srv.Resume()
+			d := upTo(random, 1500)
+			if r.redis.replace != nil {
+				d /= 3
+			}
+			s := r.server(random)
+			s.Pause()
+			pause(ctx, d)
+			s.Resume()
 		},
-		"server-restart": func(_ context.Context, r *run, _ *rand.Rand) { r.srv.Restart() },
+		"server-restart": func(_ context.Context, r *run, random *rand.Rand) { r.server(random).Restart() },
 		"client-pause": func(_ context.Context, r *run, random *rand.Rand) {
-			_, _ = r.srv.Do("CLIENT", "PAUSE", strconv.Itoa(random.IntN(300)), "ALL")
+			_, _ = r.server(random).Do("CLIENT", "PAUSE", strconv.Itoa(random.IntN(300)), "ALL")
 		},
-		"script-flush": func(_ context.Context, r *run, _ *rand.Rand) { _, _ = r.srv.Do("SCRIPT", "FLUSH") },
-		"flush":        func(_ context.Context, r *run, _ *rand.Rand) { _, _ = r.srv.Do("FLUSHALL") },
-		"evict":        evict,
+		"script-flush": func(_ context.Context, r *run, random *rand.Rand) { _, _ = r.server(random).Do("SCRIPT", "FLUSH") },
+		"flush": func(_ context.Context, r *run, random *rand.Rand) {
+			_, _ = r.redis.master(r.key(random)).Do("FLUSHALL")
+		},
+		"evict":      evict,
+		"clock-jump": jump,
+		"failover":   func(_ context.Context, r *run, random *rand.Rand) { r.redis.replace(r.key(random), false) },
+		killing:      func(_ context.Context, r *run, random *rand.Rand) { r.redis.replace(r.key(random), true) },
 	}
 }
 
-// FaultNames lists what Explore can spoil.
+// killing is the fault that every run sees that can: a master dies, with what
+// it has acknowledged last.
+const killing = "failover-kill"
+
+// possible says whether a fault can befall a topology.
+func (r *run) possible(name string) bool {
+	return r.redis.replace != nil || name != "failover" && name != killing
+}
+
+// FaultNames lists what Explore can spoil. Failovers need a topology that has
+// them.
 func FaultNames() []string { return slices.Sorted(maps.Keys(faults())) }
 
-func stall(ctx context.Context, r *run, random *rand.Rand) {
-	link := r.links[random.IntN(len(r.links))]
-	link.Stall()
-	pause(ctx, time.Duration(random.IntN(2500))*time.Millisecond)
-	link.Heal()
+func upTo(random *rand.Rand, ms int) time.Duration {
+	return time.Duration(random.IntN(ms)) * time.Millisecond
+}
+
+func (r *run) network(random *rand.Rand) *network { return r.networks[random.IntN(len(r.networks))] }
+
+func (r *run) server(random *rand.Rand) *redistest.Server {
+	return r.redis.servers[random.IntN(len(r.redis.servers))]
+}
+
+// key is one of those that the run uses, the fleet's among them.
+func (r *run) key(random *rand.Rand) string {
+	if random.IntN(3) == 0 {
+		return "{fleet}:nodes"
+	}
+	return "explored:key" + strconv.Itoa(random.IntN(r.x.Keys))
 }
 
 // evict removes keys as Redis would when its memory is full.
@@ -61,8 +95,18 @@ func evict(_ context.Context, r *run, random *rand.Rand) {
 		victims = append(victims, key, "{"+key+"}:lease", "{"+key+"}:floor")
 	}
 	for range 3 {
-		_, _ = r.srv.Do("UNLINK", victims[random.IntN(len(victims))])
+		key := victims[random.IntN(len(victims))]
+		_, _ = r.redis.master(key).Do("UNLINK", key)
 	}
+}
+
+// jump sets the wall clock of a node, forth or back, by little or much.
+func jump(_ context.Context, r *run, random *rand.Rand) {
+	by := []time.Duration{0, 300 * time.Millisecond, 10 * time.Second, 3 * time.Hour}[random.IntN(4)]
+	if random.IntN(2) == 0 {
+		by = -by
+	}
+	r.clocks[random.IntN(len(r.clocks))].Set(by)
 }
 
 // spoil applies faults, one after the other, until ctx ends; then it leaves
@@ -70,12 +114,20 @@ func evict(_ context.Context, r *run, random *rand.Rand) {
 func (r *run) spoil(ctx context.Context, random *rand.Rand) map[string]int {
 	count := make(map[string]int)
 	all := faults()
-	for ctx.Err() == nil {
-		pause(ctx, time.Duration(random.IntN(400))*time.Millisecond)
-		name := r.x.Faults[random.IntN(len(r.x.Faults))]
-		if f, ok := all[name]; ok && ctx.Err() == nil {
-			f(ctx, r, random)
-			count[name]++
+	names := slices.DeleteFunc(slices.Clone(r.x.Faults), func(name string) bool { return all[name] == nil || !r.possible(name) })
+	for i := 0; ctx.Err() == nil; i++ {
+		pause(ctx, upTo(random, 400))
+		if ctx.Err() != nil || len(names) == 0 {
+			continue
+		}
+		name := names[random.IntN(len(names))]
+		if i == 2 && slices.Contains(names, killing) {
+			name = killing
+		}
+		all[name](ctx, r, random)
+		count[name]++
+		if name == "failover" || name == killing {
+			pause(ctx, time.Second+upTo(random, 3000)) // to see the fleet as it is afterwards, too
 		}
 	}
 	return count

@@ -1,8 +1,8 @@
-// Command historycheck looks for stale reads: it starts a redis-server and
+// Command historycheck looks for stale reads: it starts redis-servers and
 // several engines, reads, writes and invalidates at random under faults, and
 // prints what it saw. It exits with 1 when a read broke the promise.
 //
-//	go run ./cache/cachetest/historycheck -duration 60s -nodes 4 -promise acknowledged -seed 7
+//	go run ./cache/cachetest/historycheck -duration 60s -nodes 4 -topology cluster -promise acknowledged -seed 7
 package main
 
 import (
@@ -33,6 +33,7 @@ func run() int {
 	flag.IntVar(&x.Keys, "keys", 6, "keys")
 	flag.Uint64Var(&x.Seed, "seed", uint64(time.Now().UnixNano()), "of the random choices")
 	flag.BoolVar(&x.Lag, "lag", false, "let the source lag behind itself (choose faults that don't empty Redis)")
+	flag.StringVar(&x.Topology, "topology", cachetest.Standalone, "of Redis: "+strings.Join(cachetest.Topologies(), ", "))
 	flag.StringVar(&promise, "promise", "acknowledged", "bounded, acknowledged or strict")
 	flag.StringVar(&faults, "faults", "", "comma-separated: "+strings.Join(cachetest.FaultNames(), ", ")+", or none (default all)")
 	flag.Parse()
@@ -57,7 +58,7 @@ func run() int {
 		fmt.Fprintln(os.Stderr, "historycheck:", err)
 		return 2
 	}
-	fmt.Printf("promise %s, %d nodes, seed %d\n%s\n", promise, x.Nodes, x.Seed, report)
+	fmt.Printf("promise %s, %s, %d nodes, seed %d\n%s\n", promise, x.Topology, x.Nodes, x.Seed, report)
 	if len(report.Stale) > 0 && (x.Promise != cache.Bounded || report.Worst > bound) {
 		return 1
 	}
