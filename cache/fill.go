@@ -81,7 +81,7 @@ const (
 // case the push is lost.
 func (l *layer) acquire(ctx context.Context, f *flight, g *grant) (*item, Source) {
 	e, r, key := l.engine, l.engine.remote, l.key(f.key.id)
-	g.nonce = newToken()
+	g.nonce = loadNonce()
 	e.listen(&f.watch)
 	until := e.now() + int64(l.loadWait)
 	soft, source, poll := g.soft, FromRedis, minPoll
@@ -136,8 +136,8 @@ func (l *layer) confirm(f *flight, g *grant, gens []*generation) bool {
 	if e.voided(&f.watch) {
 		return false
 	}
-	ok, err := e.remote.renew(e.remote.soft.context(), l.key(f.key.id), g.nonce)
-	return ok && err == nil
+	state, err := e.remote.renew(e.remote.soft.context(), l.key(f.key.id), g.nonce)
+	return state == leaseStands && err == nil
 }
 
 // hold keeps the lease alive until it is used or released. When the load is

@@ -38,11 +38,12 @@ func (k *keeper) renew() {
 		return
 	}
 	defer e.work.Done()
-	ok, err := e.remote.renew(e.remote.soft.context(), k.layer.key(k.watch.key.id), k.nonce)
-	if err == nil && !ok {
+	state, err := e.remote.renew(e.remote.soft.context(), k.layer.key(k.watch.key.id), k.nonce)
+	if err == nil && state != leaseStands {
 		e.void(k.watch)
-		k.ended = true
-		return
+		if k.ended = state == leaseLost; k.ended {
+			return
+		}
 	}
 	k.timer.Reset(leaseRenewal)
 }
@@ -58,6 +59,7 @@ func (k *keeper) release() {
 	k.ended = true
 	e := k.layer.engine
 	_ = e.remote.release(e.remote.soft.context(), k.layer.key(k.watch.key.id), k.nonce)
+	e.stir(k.watch.key) // Redis doesn't push to a node what it wrote itself
 }
 
 // spent says that the lease was used by a fill, and needs no release.

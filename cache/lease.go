@@ -14,17 +14,18 @@ import (
 func (l *Layer[V]) Claim(ctx context.Context, id string, opts ...Option) (e Entry[V], ok bool, lease *Lease[V]) {
 	id = strings.Clone(id)
 	c := ownCall(opts)
-	it, source, right := l.claim(ctx, id, c)
+	it, source, right, gens := l.claim(ctx, id, c)
 	if it != nil {
 		return l.entry(id, it, source), true, nil
 	}
-	return Entry[V]{Key: l.key(id)}, false, &Lease[V]{layer: l, right: right}
+	return Entry[V]{Key: l.key(id)}, false, &Lease[V]{layer: l, right: right, gens: gens}
 }
 
 // Lease is the right to fill one key, kept alive until Fill or Release.
 type Lease[V any] struct {
 	layer *Layer[V]
-	right *right // nil: not held
+	right *right        // nil: not held
+	gens  []*generation // present at the claim
 }
 
 // right is a Lease without its type.
@@ -40,6 +41,21 @@ type right struct {
 // claimed is invalidated.
 func (s *Lease[V]) Held() bool {
 	return s.right != nil && !s.layer.engine.voided(&s.right.watch)
+}
+
+// Current reports whether, as far as this node knows, nothing was invalidated
+// since the claim, by whomever the lease is held. What was under way before an
+// invalidation must not be given to who asks after it.
+func (s *Lease[V]) Current() bool {
+	if s.right != nil {
+		return s.Held()
+	}
+	for _, g := range s.gens {
+		if g.dead.Load() {
+			return false
+		}
+	}
+	return true
 }
 
 // Fill stores the value if nothing was invalidated since the claim, and
@@ -59,10 +75,10 @@ func (s *Lease[V]) Release(context.Context) {
 }
 
 // claim gives an item, or the right to make one (nil: someone else has it).
-func (l *layer) claim(ctx context.Context, id string, c call) (*item, Source, *right) {
+func (l *layer) claim(ctx context.Context, id string, c call) (*item, Source, *right, []*generation) {
 	e := l.engine
 	if c.check(id) != nil {
-		return nil, "", nil
+		return nil, "", nil, nil
 	}
 	key := memKey{l, id}
 	r := &right{
@@ -74,22 +90,23 @@ func (l *layer) claim(ctx context.Context, id string, c call) (*item, Source, *r
 	c.claim = true
 	if it, source := l.peek(id, c); it != nil {
 		if !it.negative && e.now() < it.fresh {
-			return it, source, nil
+			return it, source, nil, nil
 		}
 		r.grant.seen = it.mark
 	}
 	if !e.begin() {
-		return nil, "", nil
+		return nil, "", nil, nil
 	}
 	defer e.work.Done()
 	if !e.reserve(&r.watch) {
-		return nil, "", nil
+		return nil, "", nil, nil
 	}
-	if it, ok := l.claimRemote(ctx, r, &c); it != nil || !ok {
+	it, ok := l.claimRemote(ctx, r, &c)
+	if it != nil || !ok {
 		r.release()
-		return it, FromRedis, nil
+		return it, FromRedis, nil, r.grant.gens
 	}
-	return nil, "", r
+	return nil, "", r, r.grant.gens
 }
 
 // claimRemote asks Redis for the right. ok is false when someone else has it.
@@ -104,14 +121,18 @@ func (l *layer) claimRemote(ctx context.Context, r *right, c *call) (it *item, o
 		return nil, true
 	}
 	soft := e.remote.soft.context()
-	g.nonce = newToken()
 	for {
 		e.renew(&r.watch, true)
 		if g.gens, err = e.gens.resolve(soft, c.groups); err != nil {
 			return nil, false
 		}
 		e.bind(&r.watch, g.gens)
-		reply, b, err := e.remote.lease(soft, l.key(r.watch.key.id), g.nonce, g.seen, g.force)
+		key := l.key(r.watch.key.id)
+		g.nonce = claimNonce(g.gens)
+		reply, b, err := e.remote.claim(soft, key, g.nonce, g.seen, g.force)
+		if err == nil && reply == leaseHeld && l.supersede(soft, key, parseToken(string(b)), g, c) {
+			reply = leaseGranted
+		}
 		switch {
 		case err != nil:
 			g.away = true

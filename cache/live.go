@@ -4,14 +4,15 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"time"
 )
 
 // While the holder of a lease makes a value piece by piece, others in the
 // fleet who want the same value can follow it: the holder publishes the pieces
 // (a Redis Stream beside the key, capped and expiring, written only while the
-// lease stands), and they read them from the first on. A follower learns of
-// the holder's death from the lease, which nobody renews any more.
+// holder is known to be there), and they read them from the first on. A
+// follower learns of the holder's death from the lease, which nobody renews
+// any more. An invalidation takes the right to fill away, and lets others
+// claim; but those who follow already asked before it, and read on.
 
 // ErrNoHolder is what Follow gives when there is nobody to follow, or no more:
 // no lease stands on the key, its holder died or lost it, or Redis is away.
@@ -23,8 +24,10 @@ const (
 	liveEnd  = "e"
 )
 
-// Publish adds a piece to what others follow. It reports whether the lease
-// still stands; without Redis nobody follows, and that is no error.
+// Publish adds a piece to what others follow. It reports whether somebody may
+// still follow; without Redis nobody does, and that is no error. After an
+// error nobody knows whether the piece is there: to publish it again is right
+// if the pieces are numbered.
 func (s *Lease[V]) Publish(ctx context.Context, piece []byte) (bool, error) {
 	return s.publish(livePart, piece)
 }
@@ -37,19 +40,20 @@ func (s *Lease[V]) PublishEnd(ctx context.Context, piece []byte) (bool, error) {
 
 func (s *Lease[V]) publish(kind string, piece []byte) (bool, error) {
 	r := s.right
-	if r == nil || r.layer.engine.voided(&r.watch) {
+	if r == nil {
 		return false, nil
 	}
 	e := r.layer.engine
 	if r.grant.keeper == nil { // held in this process only
-		return true, nil
+		return !e.voided(&r.watch), nil
 	}
-	return e.remote.publish(e.remote.soft.context(), r.layer.key(r.watch.key.id), r.grant.nonce, kind, piece)
+	ok, err := e.remote.publish(e.remote.soft.context(), r.layer.key(r.watch.key.id), r.grant.nonce, kind, piece)
+	e.stir(r.watch.key) // Redis doesn't push to a node what it wrote itself
+	return ok, err
 }
 
-// Followed reports whether somebody on another node has followed this lease's
-// value within the last two seconds. A holder whose own callers have left asks
-// it before it gives up.
+// Followed reports whether somebody has followed this lease's value within
+// the last few seconds.
 func (s *Lease[V]) Followed() bool {
 	r := s.right
 	if r == nil || r.grant.keeper == nil {
@@ -57,6 +61,26 @@ func (s *Lease[V]) Followed() bool {
 	}
 	e := r.layer.engine
 	return e.remote.followed(e.remote.soft.context(), r.layer.key(r.watch.key.id))
+}
+
+// Abandon gives the right back unless somebody follows, and reports whether it
+// did. Who claims the key at the same moment either is granted the lease or
+// counts as a follower. A holder whose own callers have left asks this before
+// it gives up.
+func (s *Lease[V]) Abandon(context.Context) bool {
+	r := s.right
+	if r == nil {
+		return true
+	}
+	if r.grant.keeper != nil {
+		e := r.layer.engine
+		gone, err := e.remote.abandon(e.remote.soft.context(), r.layer.key(r.watch.key.id), r.grant.nonce)
+		if err == nil && !gone {
+			return false
+		}
+	}
+	r.release()
+	return true
 }
 
 // Live is a piece of a value in the making; Last says that it was the last. The
@@ -69,8 +93,8 @@ type Live struct {
 // Follow yields what the present holder of the lease on id publishes, from its
 // first piece to its last, waiting for more in between. It yields an error as
 // the last element when there is no such end: ErrNoHolder, or the context's.
-// One follower per value and process is enough; each holds a connection while
-// it waits.
+// A stream keeps a few thousand pieces; of a longer one, who comes late misses
+// the first. One follower per value and process is enough.
 func (l *Layer[V]) Follow(ctx context.Context, id string) iter.Seq2[Live, error] {
 	return func(yield func(Live, error) bool) {
 		if err := l.follow(ctx, id, yield); err != nil {
@@ -89,69 +113,129 @@ func (l *layer) follow(ctx context.Context, id string, yield func(Live, error) b
 		return ErrClosed
 	}
 	defer e.work.Done()
+	// Redis is asked with a time of its own: a reader that leaves says nothing
+	// about Redis.
+	own := context.WithoutCancel(ctx)
 	key := l.key(id)
-	// Who follows waits for a slow value, and not for the cache: Redis has the
-	// hard timeout here.
-	patient := func() (context.Context, context.CancelFunc) { return context.WithTimeout(ctx, e.o.HardTimeout) }
-	look := func() (string, error) {
-		ctx, cancel := patient()
-		defer cancel()
-		return e.remote.leaseHolder(ctx, key)
-	}
-	holder, err := look()
-	if err != nil || holder == "" {
+	w := &watch{key: memKey{l, id}}
+	e.listen(w)
+	e.watch(w)
+	defer e.unwatch(w)
+	maker, err := l.holder(own, key)
+	if err != nil || maker == 0 {
 		return ErrNoHolder
 	}
 	if !yield(Live{}, nil) {
 		return nil
 	}
 	var said int64
-	failed := 0
-	// A command that fails says nothing about the holder, only the lease does;
-	// a Redis that is away is known by the breaker.
-	hopeless := func(err error) bool {
-		failed++
-		return errors.Is(err, errAway) || failed >= liveFailures
-	}
-	for last, stands, wait := "0", true, liveWait; ; {
+	seen := e.now() // when the maker was last known to be there
+	for last := ""; ; {
 		if now := e.now(); said == 0 || now-said > int64(followedEvery) {
-			within, cancel := patient()
-			_ = e.remote.sayFollowed(within, key)
-			cancel()
 			said = now
+			_ = e.remote.within(own, func(ctx context.Context) error { return e.remote.sayFollowed(ctx, key) })
 		}
-		pieces, err := e.remote.livePiecesAfter(ctx, key, last, wait)
-		switch {
-		case ctx.Err() != nil:
+		var pieces []livePiece
+		var stands bool
+		err := e.remote.within(own, func(ctx context.Context) (err error) {
+			pieces, stands, err = e.remote.livePiecesAfter(ctx, key, last, maker)
+			return err
+		})
+		if ctx.Err() != nil {
 			return context.Cause(ctx)
-		case err != nil && hopeless(err), err == nil && len(pieces) == 0 && !stands:
-			return ErrNoHolder
-		case err != nil:
-			continue
 		}
 		for _, p := range pieces {
 			last = p.id
-			if p.nonce != holder {
-				continue // of one who held the lease before
+			if p.nonce != maker.String() {
+				continue // of one who held the lease before or after
 			}
 			if !yield(Live{Piece: p.piece, Last: p.kind == liveEnd}, nil) || p.kind == liveEnd {
 				return nil
 			}
 		}
-		if len(pieces) > 0 {
-			continue
-		}
-		now, err := look()
+		wait := liveWait
 		switch {
-		case err != nil && hopeless(err):
+		case err == nil && stands:
+			seen = e.now()
+		case err == nil && len(pieces) == 0:
+			return ErrNoHolder
+		case e.now()-seen > int64(max(leaseTTL, e.o.HardTimeout)):
 			return ErrNoHolder
 		case err != nil:
-			continue
+			// A command that fails says nothing about the maker. For as long
+			// as its lease may stand, there is hope that Redis comes back:
+			// otherwise each short loss of a connection would cost a value
+			// made anew by each node.
+			wait = minProbe
 		}
-		failed = 0
-		if now != holder {
-			// It may have published its end just before: one more look.
-			stands, wait = false, time.Millisecond
+		if len(pieces) == 0 && !w.pause(ctx, wait) {
+			return context.Cause(ctx)
 		}
 	}
+}
+
+// holder finds out who holds the lease. Who follows waits for a slow value, and
+// not for the cache: Redis has the hard timeout here.
+func (l *layer) holder(ctx context.Context, key string) (nonce token, err error) {
+	r := l.engine.remote
+	err = r.within(ctx, func(ctx context.Context) (err error) {
+		nonce, err = r.leaseHolder(ctx, key)
+		return err
+	})
+	return nonce, err
+}
+
+// Who claims a key says in the lease's nonce on which generations its value
+// will be based, so that who comes after an invalidation of a group need not
+// follow, nor wait for, one who began before it.
+
+const claimed = token(1) << 63
+
+// loadNonce is the nonce of a load's lease, which says nothing.
+func loadNonce() token { return newToken() &^ claimed }
+
+// claimNonce is the nonce of a claim based on generations.
+func claimNonce(gens []*generation) token {
+	return claimed | newToken()&^(claimed|basis<<basisAt) | basisOf(gens)<<basisAt
+}
+
+const (
+	basis   = token(1)<<24 - 1
+	basisAt = 32
+)
+
+// basisOf is a checksum of generations.
+func basisOf(gens []*generation) token {
+	var sum token
+	for _, g := range gens {
+		sum = (sum ^ g.token) * 0x9E3779B97F4A7C15
+		sum ^= sum >> 29
+	}
+	return sum & basis
+}
+
+// outdated says whether a nonce is a claim's of other generations than these.
+func (t token) outdated(gens []*generation) bool {
+	return t&claimed != 0 && t>>basisAt&basis != basisOf(gens)
+}
+
+// supersede takes the lease away from a claim that was made before one of the
+// key's groups was invalidated, and says whether it did. Its holder goes on
+// for those who follow it, and can't fill.
+func (l *layer) supersede(ctx context.Context, key string, holder token, g *grant, c *call) bool {
+	if !holder.outdated(g.gens) {
+		return false
+	}
+	r := l.engine.remote
+	_, present, err := r.check(ctx, key, c.groups)
+	if err != nil || len(present) != len(g.gens) {
+		return false
+	}
+	for i, gen := range g.gens {
+		if gen.token != present[i] {
+			return false // it is this node that has yet to hear
+		}
+	}
+	took, err := r.takeLease(ctx, key, holder, g.nonce)
+	return took && err == nil
 }

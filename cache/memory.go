@@ -19,24 +19,27 @@ type memKey struct {
 // item is an entry in memory, or one on its way to callers. It never changes
 // once it can be seen by more than one goroutine.
 type item struct {
-	value    any // nil when negative
+	// What every hit looks at comes first, in one cache line.
+	epoch    uint64
+	gens     []*generation
+	early    int64 // from then on, a hit may refresh it early
+	value    any   // nil when negative
 	negative bool
-	version  int64
-	cost     int64
-	created  int64  // Unix nanoseconds, as all times here
-	fresh    int64  // until then it is served as it is
-	dead     int64  // until then it may be served stale
-	kept     int64  // until then it may be served from this memory
-	early    int64  // from then on, a hit may refresh it early
-	delta    int64  // how long its load took
-	size     int64  // of the encoded value
 	mark     uint32 // the checksum in Redis; 0: it isn't from there
+
+	cost    int64
+	version int64
+	created int64 // Unix nanoseconds, as all times here
+	fresh   int64 // until then it is served as it is
+	dead    int64 // until then it may be served stale
+	kept    int64 // until then it may be served from this memory
+	delta   int64 // how long its load took
+	size    int64 // of the encoded value
+	layer   *layer
 
 	// retry is when a stale entry may next be refreshed, after a refresh that
 	// failed: so that a source that is down isn't asked once per hit.
 	retry atomic.Int64
-	epoch uint64
-	gens  []*generation
 }
 
 // itemOverhead is what an entry takes in memory beyond its value and id:
@@ -44,8 +47,8 @@ type item struct {
 // Measured with a million entries, see TestMemoryBudget.
 const itemOverhead = 340
 
-func (it *item) weight(key memKey) uint32 {
-	return uint32(min(itemOverhead+it.size+int64(len(key.id)), 1<<31))
+func (it *item) weight(id string) uint32 {
+	return uint32(min(itemOverhead+it.size+int64(len(id)), 1<<31))
 }
 
 // in says whether the entry is in exactly these groups.
@@ -55,6 +58,24 @@ func (it *item) in(groups []string) bool {
 	}
 	for i, g := range groups {
 		if it.gens[i+1].name != g {
+			return false
+		}
+	}
+	return true
+}
+
+// stands says whether the entry is in exactly these groups, and none of them
+// was invalidated since.
+func (it *item) stands(groups []string) bool {
+	gens := it.gens
+	if len(gens) == 0 {
+		return len(groups) == 0
+	}
+	if len(gens) != len(groups)+1 || guardGeneration && gens[0].dead.Load() {
+		return false
+	}
+	for i, g := range gens[1:] {
+		if groups[i] != g.name || guardGeneration && g.dead.Load() {
 			return false
 		}
 	}
@@ -77,7 +98,7 @@ func (it *item) current(e *Engine) bool {
 // memory is the part of the engine that holds items, and sees to it that an
 // invalidation always wins over an insertion that began before it.
 type memory struct {
-	items  *otter.Cache[memKey, *item]
+	items  table
 	floors *otter.Cache[memKey, int64]
 	clock  *otter.CoarseClock
 	seed   maphash.Seed
@@ -110,20 +131,7 @@ func (m *memory) open(bytes int64) error {
 		m.shards[i].watches = make(map[memKey]*watch)
 	}
 	var err error
-	m.items, err = otter.New(&otter.Options[memKey, *item]{
-		MaximumWeight: uint64(bytes),
-		Weigher:       func(k memKey, it *item) uint32 { return it.weight(k) },
-		ExpiryCalculator: otter.ExpiryWritingFunc(func(en otter.Entry[memKey, *item]) time.Duration {
-			return time.Duration(max(en.Value.kept-m.clock.NowNano(), 1))
-		}),
-		OnAtomicDeletion: func(ev otter.DeletionEvent[memKey, *item]) {
-			ev.Key.layer.stats.memoryItems.Add(-1)
-			ev.Key.layer.stats.memoryBytes.Add(-int64(ev.Value.weight(ev.Key)))
-		},
-		Clock:  m.clock,
-		Logger: &otter.NoopLogger{},
-	})
-	if err != nil {
+	if err = m.items.open(bytes, m.clock); err != nil {
 		return err
 	}
 	m.floors, err = otter.New(&otter.Options[memKey, int64]{
@@ -136,7 +144,7 @@ func (m *memory) open(bytes int64) error {
 }
 
 func (m *memory) close() {
-	m.items.StopAllGoroutines()
+	m.items.close()
 	m.floors.StopAllGoroutines()
 	m.clock.Stop()
 }
@@ -202,7 +210,8 @@ func (m *memory) under(key memKey, version int64) bool {
 
 func (m *memory) put(key memKey, it *item) {
 	key.layer.stats.memoryItems.Add(1)
-	key.layer.stats.memoryBytes.Add(int64(it.weight(key)))
+	key.layer.stats.memoryBytes.Add(int64(it.weight(key.id)))
+	it.layer = key.layer
 	m.items.Set(key, it)
 }
 
@@ -226,6 +235,16 @@ func (m *memory) dropLease(key memKey) {
 	s.mu.Lock()
 	for w := s.watches[key]; w != nil; w = w.next {
 		w.void = w.void || w.holding
+		w.tell()
+	}
+	s.mu.Unlock()
+}
+
+// stir wakes those who wait for a change of the key; nothing is void.
+func (m *memory) stir(key memKey) {
+	s := m.shard(key)
+	s.mu.Lock()
+	for w := s.watches[key]; w != nil; w = w.next {
 		w.tell()
 	}
 	s.mu.Unlock()

@@ -38,6 +38,10 @@ func (e *Engine) changed(key string) {
 			if k, ok := e.memKey(key); ok {
 				e.dropLease(k)
 			}
+		} else if key, ok = strings.CutSuffix(side, "}"+liveSuffix); ok {
+			if k, ok := e.memKey(key); ok {
+				e.stir(k)
+			}
 		}
 		return
 	}

@@ -148,6 +148,14 @@ const (
 // lease asks for the value, or the right to fill it. seen is the checksum of
 // a value that the caller can't use, 0 for none; force disregards any value.
 func (r *remote) lease(ctx context.Context, key string, nonce token, seen uint32, force bool) (leaseReply, []byte, error) {
+	m, err := r.script(ctx, leaseScript, key, leaseArgs(nonce, seen, force)...)
+	if err != nil {
+		return 0, nil, err
+	}
+	return readLease(m)
+}
+
+func leaseArgs(nonce token, seen uint32, force bool) []string {
 	mark, any := "", "0"
 	if seen != 0 {
 		mark = string(binary.BigEndian.AppendUint32(nil, seen))
@@ -155,10 +163,11 @@ func (r *remote) lease(ctx context.Context, key string, nonce token, seen uint32
 	if force {
 		any = "1"
 	}
-	m, err := r.script(ctx, leaseScript, key, nonce.String(), millis(leaseTTL), mark, any)
-	if err != nil {
-		return 0, nil, err
-	}
+	return []string{nonce.String(), millis(leaseTTL), mark, any}
+}
+
+// readLease gives the reply's kind and what comes with it, if anything.
+func readLease(m rueidis.RedisMessage) (leaseReply, []byte, error) {
 	reply, err := m.ToArray()
 	if err != nil || len(reply) == 0 {
 		return 0, nil, fmt.Errorf("cache: lease reply: %w", err)
@@ -167,11 +176,11 @@ func (r *remote) lease(ctx context.Context, key string, nonce token, seen uint32
 	if err != nil {
 		return 0, nil, fmt.Errorf("cache: lease reply: %w", err)
 	}
-	if leaseReply(kind) == leaseValue && len(reply) > 1 {
-		s, err := reply[1].ToString()
-		return leaseValue, bytesOf(s), err
+	if len(reply) == 1 {
+		return leaseReply(kind), nil, nil
 	}
-	return leaseReply(kind), nil, nil
+	s, err := reply[1].ToString()
+	return leaseReply(kind), bytesOf(s), err
 }
 
 // fill stores a sealed entry under a lease, and says whether it did.
@@ -190,21 +199,6 @@ func (r *remote) fill(ctx context.Context, key string, nonce token, sealed []byt
 		floor = ""
 	}
 	m, err := r.script(ctx, fillScript, key, nonce.String(), rueidis.BinaryString(sealed), millis(ttl), floor)
-	if err != nil {
-		return false, err
-	}
-	n, err := m.AsInt64()
-	return n == 1, err
-}
-
-func (r *remote) release(ctx context.Context, key string, nonce token) error {
-	_, err := r.script(ctx, releaseScript, key, nonce.String())
-	return err
-}
-
-// renew prolongs a lease, and says whether it still stands.
-func (r *remote) renew(ctx context.Context, key string, nonce token) (bool, error) {
-	m, err := r.script(ctx, renewScript, key, nonce.String(), millis(leaseTTL))
 	if err != nil {
 		return false, err
 	}

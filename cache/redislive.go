@@ -17,24 +17,31 @@ const (
 	liveTTL = 30 * time.Second
 	// livePieces is about how many pieces a stream keeps.
 	livePieces = 8192
-	// liveWait is how long a follower waits for a piece before it looks
-	// whether the lease still stands.
+	// liveBatch is how many of them a follower takes at a time.
+	liveBatch = 512
+	// liveWait is how long a follower waits to be told of a piece before it
+	// looks by itself.
 	liveWait = 400 * time.Millisecond
 )
 
-// A follower says every followedEvery that it is there, for followedTTL.
+// A follower says every followedEvery that it is there, for followedTTL. It is
+// long against followedEvery, because a node that has no processor for a
+// second must not lose the answer that it follows.
 const (
 	followedSuffix = ":followed"
 	followedEvery  = 500 * time.Millisecond
-	followedTTL    = 4 * followedEvery
+	followedTTL    = 6 * followedEvery
 )
-
-// liveFailures is how many commands in a row may fail before a follower gives
-// up; each has the hard timeout.
-const liveFailures = 4
 
 func (r *remote) liveKey(key string) string     { return r.sideKey(key, liveSuffix) }
 func (r *remote) followedKey(key string) string { return r.sideKey(key, followedSuffix) }
+
+// makerKey stands for as long as who was granted a lease publishes: longer
+// than the lease where an invalidation took that away, and not longer where
+// the maker died or was cut off.
+func (r *remote) makerKey(key string, nonce token) string {
+	return r.sideKey(key, ":maker:"+nonce.String())
+}
 
 // sayFollowed lets the holder know that somebody follows.
 func (r *remote) sayFollowed(ctx context.Context, key string) error {
@@ -52,34 +59,36 @@ func (r *remote) followed(ctx context.Context, key string) bool {
 	return err == nil && b != nil
 }
 
-// publishScript adds a piece while the lease stands: 1, or 0 when it is lost.
-// KEYS: lease, stream. ARGV: nonce, kind, piece, pieces kept, ms.
+// publishScript adds a piece while the lease stands, or while its holder goes
+// on for those who follow it: 1, else 0. The end ends the latter. KEYS: lease,
+// stream, maker. ARGV: nonce, kind, piece, pieces kept, ms of the stream, of
+// the lease.
 //
 //nolint:gochecknoglobals // a compiled table
 var publishScript = rueidis.NewLuaScript(`
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+if redis.call('GET', KEYS[1]) ~= ARGV[1] and redis.call('EXISTS', KEYS[3]) == 0 then
   return 0
 end
-redis.call('EXISTS', KEYS[1])
 redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[4], '*', 'n', ARGV[1], 'k', ARGV[2], 'p', ARGV[3])
 redis.call('PEXPIRE', KEYS[2], ARGV[5])
+if ARGV[2] == '` + liveEnd + `' then
+  redis.call('DEL', KEYS[3])
+else
+  redis.call('SET', KEYS[3], '1', 'PX', ARGV[6])
+end
 return 1
 `)
 
 func (r *remote) publish(ctx context.Context, key string, nonce token, kind string, piece []byte) (bool, error) {
-	m, err := r.scriptKeys(ctx, publishScript, []string{r.leaseKey(key), r.liveKey(key)},
-		nonce.String(), kind, rueidis.BinaryString(piece), strconv.Itoa(livePieces), millis(liveTTL))
-	if err != nil {
-		return false, err
-	}
-	n, err := m.AsInt64()
+	n, err := r.count(ctx, publishScript, []string{r.leaseKey(key), r.liveKey(key), r.makerKey(key, nonce)},
+		nonce.String(), kind, rueidis.BinaryString(piece), strconv.Itoa(livePieces), millis(liveTTL), millis(leaseTTL))
 	return n == 1, err
 }
 
-// leaseHolder gives the nonce of the lease on a key, "" when there is none.
-func (r *remote) leaseHolder(ctx context.Context, key string) (string, error) {
+// leaseHolder gives the nonce of the lease on a key, 0 when there is none.
+func (r *remote) leaseHolder(ctx context.Context, key string) (token, error) {
 	b, err := r.get(ctx, r.leaseKey(key))
-	return string(b), err
+	return parseToken(string(b)), err
 }
 
 // livePiece is an entry of a stream.
@@ -88,28 +97,42 @@ type livePiece struct {
 	piece           []byte
 }
 
-// livePiecesAfter waits up to wait for pieces behind the last one seen; none is
-// not an error.
-func (r *remote) livePiecesAfter(ctx context.Context, key, last string, wait time.Duration) ([]livePiece, error) {
+// livePiecesAfter gives the pieces behind the last one seen ("" for none), and
+// whether their maker was there when they were read. These are plain reads on
+// the connection that everything shares, and Redis pushes when what they read
+// changes. A blocking XREAD instead would take a connection for each stream,
+// and one that is left while it waits must be closed, which is taken for the
+// loss of the connection that pushes.
+func (r *remote) livePiecesAfter(ctx context.Context, key, last string, maker token) (pieces []livePiece, stands bool, err error) {
 	c, ok := r.client()
 	if !ok {
-		return nil, errAway
+		return nil, false, errAway
 	}
-	// A server that hangs must not hold the follower.
-	ctx, cancel := context.WithTimeout(ctx, wait+r.engine.o.HardTimeout)
-	defer cancel()
-	live := r.liveKey(key)
-	reply, err := c.Do(ctx, c.B().Xread().Count(512).Block(wait.Milliseconds()).Streams().Key(live).Id(last).Build()).AsXRead()
-	if rueidis.IsRedisNil(err) {
-		return nil, nil
+	from := "-"
+	if last != "" {
+		from = "(" + last
 	}
+	began := r.engine.now()
+	// The stream comes last: without a maker before, it is complete then.
+	replies := c.DoMulti(ctx,
+		c.B().Get().Key(r.leaseKey(key)).Build(),
+		c.B().Exists().Key(r.makerKey(key, maker)).Build(),
+		c.B().Xrange().Key(r.liveKey(key)).Start(from).End("+").Count(liveBatch).Build())
+	holder, err := replies[0].ToString()
+	if err = r.note(began, err); err != nil && !rueidis.IsRedisNil(err) {
+		return nil, false, err
+	}
+	makes, err := replies[1].AsInt64()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	var pieces []livePiece
-	for _, e := range reply[live] {
+	entries, err := replies[2].AsXRange()
+	if err != nil {
+		return nil, false, err
+	}
+	for _, e := range entries {
 		f := e.FieldValues
 		pieces = append(pieces, livePiece{id: e.ID, nonce: f["n"], kind: f["k"], piece: []byte(f["p"])})
 	}
-	return pieces, nil
+	return pieces, makes == 1 || holder == maker.String(), nil
 }

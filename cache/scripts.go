@@ -14,22 +14,10 @@ import "github.com/redis/rueidis"
 //nolint:gochecknoglobals // compiled tables
 var (
 	// leaseScript gives the value {1, value}, or the lease {2}, or says that
-	// somebody else has it {3, ms left}. ARGV: nonce, ms, the checksum of a
+	// somebody else has it {3}. ARGV: nonce, ms, the checksum of a
 	// value that the caller has seen and can't use ("" for none), and "1" to
 	// disregard any value.
-	leaseScript = rueidis.NewLuaScript(`
-local v = redis.call('GET', KEYS[1])
-if v and ARGV[4] == '0' and (ARGV[3] == '' or string.sub(v, 43, 46) ~= ARGV[3]) then
-  return {1, v}
-end
-local granted = redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2])
-  or redis.call('GET', KEYS[2]) == ARGV[1]
-redis.call('EXISTS', KEYS[2])
-if granted then
-  return {2}
-end
-return {3, redis.call('PTTL', KEYS[2])}
-`)
+	leaseScript = rueidis.NewLuaScript(valueOrLease + `return {3}`)
 
 	// fillScript stores a value: 1 when it did, 0 when the lease is another's
 	// or gone, -1 when the floor is above the version. ARGV: nonce, value, ms,
@@ -47,24 +35,6 @@ if ARGV[4] ~= '' then
 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 redis.call('EXISTS', KEYS[1])
-return 1
-`)
-
-	// releaseScript gives a lease back. ARGV: nonce.
-	releaseScript = rueidis.NewLuaScript(`
-if redis.call('GET', KEYS[2]) == ARGV[1] then
-  return redis.call('DEL', KEYS[2])
-end
-return 0
-`)
-
-	// renewScript prolongs a lease: 1, or 0 when it is lost. ARGV: nonce, ms.
-	renewScript = rueidis.NewLuaScript(`
-if redis.call('GET', KEYS[2]) ~= ARGV[1] then
-  return 0
-end
-redis.call('PEXPIRE', KEYS[2], ARGV[2])
-redis.call('EXISTS', KEYS[2])
 return 1
 `)
 
@@ -141,6 +111,20 @@ redis.call('EXISTS', KEYS[1])
 return 1
 `)
 )
+
+// valueOrLease is how leases are asked for.
+const valueOrLease = `
+local v = redis.call('GET', KEYS[1])
+if v and ARGV[4] == '0' and (ARGV[3] == '' or string.sub(v, 43, 46) ~= ARGV[3]) then
+  return {1, v}
+end
+local granted = redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2])
+  or redis.call('GET', KEYS[2]) == ARGV[1]
+redis.call('EXISTS', KEYS[2])
+if granted then
+  return {2}
+end
+`
 
 // versionOf reads the source version out of the beginning of an entry; ""
 // (which is less than any) when it isn't one.

@@ -50,11 +50,8 @@ type flight struct {
 	paid   charge
 	made   time.Time // when the answer was whole
 
-	lease *layers.AnswerLease // while it leads; guarded by Answerer.mu
+	claim *layers.AnswerLease // as of the last look, held or not; guarded by Answerer.mu
 }
-
-// errNobodyReads cancels a call whose last reader has left.
-var errNobodyReads = deja.Errorf(deja.CodeCancelled, "Nobody waits for the answer any more.")
 
 // board gives the flight for a question: one that is under way, or a new one.
 // The caller is counted as a reader until it calls leave.
@@ -71,8 +68,9 @@ func (a *Answerer) board(ctx context.Context, p *prepared) (f *flight, first boo
 	if a.closed {
 		return nil, false, errClosing
 	}
-	// What is not cached is not shared either: its assistant said so.
-	if f, ok := a.flights[name]; ok && p.cached {
+	// What is not cached is not shared either: its assistant said so. Nor is
+	// what was under way when it was invalidated given to who asks after that.
+	if f, ok := a.flights[name]; ok && p.cached && f.claim.Current() {
 		f.readers++
 		return f, false, nil
 	}
@@ -83,61 +81,6 @@ func (a *Answerer) board(ctx context.Context, p *prepared) (f *flight, first boo
 	ctx, f.cancel = a.detached(ctx)
 	a.work.Go(func() { a.fly(ctx, f, p) })
 	return f, true, nil
-}
-
-// leave takes a reader off. The last one to leave an unfinished flight ends
-// it, and nobody can join it any more; unless readers on other nodes follow
-// what it makes, or abandoned answers shall be completed.
-func (a *Answerer) leave(f *flight) {
-	a.mu.Lock()
-	f.readers--
-	last := f.readers == 0
-	lease := f.lease
-	a.mu.Unlock()
-	switch {
-	case !last || a.o.CompleteAbandoned:
-	case lease.Followed():
-		go a.linger(f)
-	default:
-		a.abandon(f)
-	}
-}
-
-// abandon ends a flight without readers, if it still has none.
-func (a *Answerer) abandon(f *flight) (readers bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if f.readers > 0 {
-		return true
-	}
-	if a.flights[f.name] == f {
-		delete(a.flights, f.name)
-	}
-	f.cancel(errNobodyReads)
-	return false
-}
-
-// lingerFor is how often a flight without readers looks for followers.
-const lingerFor = 500 * time.Millisecond
-
-// linger keeps a flight going while somebody on another node follows it.
-func (a *Answerer) linger(f *flight) {
-	tick := time.NewTicker(lingerFor)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-f.over:
-			return
-		}
-		a.mu.Lock()
-		lease, readers := f.lease, f.readers
-		a.mu.Unlock()
-		if readers > 0 || !lease.Followed() {
-			a.abandon(f)
-			return
-		}
-	}
 }
 
 // takeoverPause is how long a flight waits before it claims again: one that
@@ -204,7 +147,9 @@ func (a *Answerer) fly(ctx context.Context, f *flight, p *prepared) {
 		var answer *deja.Answer
 		if lease != nil && !lease.Held() && !p.control.NoCache && attempt < maxTakeovers {
 			answer, err = a.follow(ctx, p, func() { f.resolve(Coalesced, 0) }, readers.add)
-			lease.Release(ctx)
+			if err == nil {
+				readers.complete(answer)
+			}
 			if errors.Is(err, cache.ErrNoHolder) && pause(ctx, time.Duration(attempt+1)*takeoverPause) {
 				continue
 			}
@@ -238,15 +183,7 @@ func (a *Answerer) fly(ctx context.Context, f *flight, p *prepared) {
 
 // lead asks the model, lets others follow, and fills the cache.
 func (a *Answerer) lead(ctx context.Context, f *flight, p *prepared, lease *layers.AnswerLease, emit func(event)) (*deja.Answer, error) {
-	a.mu.Lock()
-	f.lease = lease
-	a.mu.Unlock()
-	defer func() {
-		a.mu.Lock()
-		f.lease = nil
-		a.mu.Unlock()
-		lease.Release(context.WithoutCancel(ctx))
-	}()
+	defer lease.Release(context.WithoutCancel(ctx))
 	others := publish(ctx, lease)
 	began := time.Now()
 	answer, err := a.generate(ctx, p, &f.paid, func(e event) {
@@ -290,6 +227,9 @@ func (a *Answerer) look(ctx context.Context, f *flight, p *prepared) (*deja.Answ
 		found, ok, lease = a.layers.ClaimAnswer(ctx, p.key, p.control.MaxAge, p.control.NoCache)
 	}
 	if !ok {
+		a.mu.Lock()
+		f.claim = lease
+		a.mu.Unlock()
 		return nil, lease
 	}
 	f.answer = found.Answer // before the outcome: who sees a hit counts what it avoids

@@ -122,6 +122,20 @@ func past(sent, made *strings.Builder, piece string) (rest string, same bool) {
 	return piece[n:], had[:n] == piece[:n]
 }
 
+// complete hands on what the present attempt has not brought of an answer that
+// it has ended with: pieces can be lost on the way, the whole answer is not.
+func (r *relay) complete(answer *deja.Answer) {
+	came := &r.sent
+	if r.next {
+		came = &r.made
+	}
+	if came.text.Len() != len(answer.Text) || came.reasoning.Len() != len(answer.Reasoning) ||
+		came.refusal.Len() != len(answer.Refusal) || came.rounds != len(answer.Steps) {
+		r.again()
+		r.replay(answer)
+	}
+}
+
 // short reports whether an attempt that has ended well said less than readers
 // have; then they have what is not in the answer.
 func (r *relay) short() bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/dejahq/deja"
 	"github.com/dejahq/deja/cache"
@@ -15,6 +16,7 @@ import (
 // there is none.
 type (
 	wireBatch struct {
+		From   int          `json:"from,omitempty"` // the number of the first event; a batch may come twice
 		Events []wireEvent  `json:"events,omitempty"`
 		Answer *deja.Answer `json:"answer,omitempty"`
 		Error  *wireError   `json:"error,omitempty"`
@@ -37,7 +39,8 @@ var errGarbled = deja.Errorf(deja.CodeUpstream, "The answer came from a node of 
 type publisher struct {
 	lease *layers.AnswerLease
 	feed  feed[event]
-	done  chan struct{}
+	over  chan struct{} // closed when the answer is made
+	done  chan struct{} // closed when nothing more is published
 }
 
 // publish begins; without a lease there is nobody to publish to, and nil.
@@ -45,16 +48,41 @@ func publish(ctx context.Context, lease *layers.AnswerLease) *publisher {
 	if !lease.Held() {
 		return nil
 	}
-	p := &publisher{lease: lease, done: make(chan struct{})}
+	p := &publisher{lease: lease, over: make(chan struct{}), done: make(chan struct{})}
 	go func() {
 		defer close(p.done)
-		for batch, err := range p.feed.batches(context.WithoutCancel(ctx)) {
-			if err != nil || !p.send(ctx, wireEvents(batch), false) {
+		sent := 0
+		for events, err := range p.feed.batches(context.WithoutCancel(ctx)) {
+			if err != nil || !p.deliver(ctx, sent, events) {
 				return
 			}
+			sent += len(events)
 		}
 	}()
 	return p
+}
+
+// publishPause is how long a publisher waits after an error.
+const publishPause = 50 * time.Millisecond
+
+// deliver publishes events, again and again while Redis is away and the answer
+// is not finished. It is false when nobody can follow any more.
+func (p *publisher) deliver(ctx context.Context, from int, events []event) bool {
+	b := wireEvents(events)
+	b.From = from
+	for {
+		stands, err := p.send(ctx, b, false)
+		if err == nil {
+			return stands
+		}
+		again := time.NewTimer(publishPause)
+		select {
+		case <-again.C:
+		case <-p.over:
+			again.Stop()
+			return false
+		}
+	}
 }
 
 func (p *publisher) add(e event) {
@@ -71,6 +99,7 @@ func (p *publisher) end(ctx context.Context, answer *deja.Answer, err error) {
 		return
 	}
 	p.feed.end(nil)
+	close(p.over)
 	<-p.done
 	b := wireBatch{Answer: answer}
 	switch code := deja.ErrorCode(err); {
@@ -80,16 +109,15 @@ func (p *publisher) end(ctx context.Context, answer *deja.Answer, err error) {
 	default:
 		b = wireBatch{Error: &wireError{Code: code, Message: deja.ErrorMessage(err)}}
 	}
-	p.send(context.WithoutCancel(ctx), b, true)
+	_, _ = p.send(context.WithoutCancel(ctx), b, true) // who misses it finds the answer in the cache, or asks anew
 }
 
-func (p *publisher) send(ctx context.Context, b wireBatch, last bool) bool {
+func (p *publisher) send(ctx context.Context, b wireBatch, last bool) (stands bool, err error) {
 	piece, err := json.Marshal(b)
 	if err != nil {
-		return false
+		return false, nil // as JSON it can't be followed
 	}
-	stands, err := p.lease.Publish(ctx, piece, last)
-	return stands && err == nil
+	return p.lease.Publish(ctx, piece, last)
 }
 
 func wireEvents(events []event) wireBatch {
@@ -102,7 +130,12 @@ func wireEvents(events []event) wireBatch {
 
 // follow reads an answer that another node makes, and calls found when there
 // is one. cache.ErrNoHolder when that node is no more, or there never was one.
+//
+// Batches that come twice are dropped, by their numbers. Where one is missing
+// (the stream of a very long answer no longer has its beginning, or Redis lost
+// it) nothing more is emitted: the answer at the end has everything.
 func (a *Answerer) follow(ctx context.Context, p *prepared, found func(), emit func(event)) (*deja.Answer, error) {
+	next := 0
 	for live, err := range a.layers.FollowAnswer(ctx, p.key) {
 		if err != nil {
 			return nil, err
@@ -115,8 +148,11 @@ func (a *Answerer) follow(ctx context.Context, p *prepared, found func(), emit f
 		if err != nil {
 			return nil, err
 		}
-		for _, e := range b.Events {
-			emit(event{delta: e.Delta, calls: e.Calls})
+		if b.From <= next {
+			for _, e := range b.Events[min(next-b.From, len(b.Events)):] {
+				emit(event{delta: e.Delta, calls: e.Calls})
+				next++
+			}
 		}
 		switch {
 		case b.Error != nil:

@@ -117,7 +117,7 @@ func (a *AnswerLease) Store(ctx context.Context, answer *deja.Answer, ttl time.D
 func (a *AnswerLease) Held() bool { return a != nil && a.lease.Held() }
 
 // Publish lets followers on other nodes have a piece of the answer; the last
-// piece comes before Store. It reports whether the lease still stands.
+// piece comes before Store. It reports whether somebody may still follow.
 func (a *AnswerLease) Publish(ctx context.Context, piece []byte, last bool) (bool, error) {
 	if last {
 		return a.lease.PublishEnd(ctx, piece)
@@ -125,8 +125,15 @@ func (a *AnswerLease) Publish(ctx context.Context, piece []byte, last bool) (boo
 	return a.lease.Publish(ctx, piece)
 }
 
-// Followed reports whether somebody on another node follows this answer.
-func (a *AnswerLease) Followed() bool { return a != nil && a.lease.Followed() }
+// Abandon gives the right back unless somebody on another node follows this
+// answer, and reports whether it did; see cache.Lease.Abandon.
+func (a *AnswerLease) Abandon(ctx context.Context) bool {
+	return a == nil || a.lease.Abandon(ctx)
+}
+
+// Current reports whether nothing that the answer depends on was invalidated
+// since the claim, by whomever the lease is held.
+func (a *AnswerLease) Current() bool { return a == nil || a.lease.Current() }
 
 // FollowAnswer yields the pieces that the holder of an answer's lease
 // publishes; see cache.Layer.Follow.
