@@ -54,7 +54,7 @@ var mayImport = map[string][]string{
 	"internal/telemetry":  {"internal/layers"},
 	"internal/openaiapi":  {"", "internal/answer", "internal/layers", "internal/schema"},
 	"internal/dashboard":  {},
-	"internal/cacheapi":   {"", "cache", "internal/layers", "internal/monitor", "internal/price"},
+	"internal/cacheapi":   {"", "cache", "internal/eventlog", "internal/fleet", "internal/layers", "internal/monitor", "internal/price"},
 }
 
 // Packages that may import anything: the wiring, and what only tests use.

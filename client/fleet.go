@@ -15,6 +15,7 @@ type NodeMetrics struct {
 	HitRate    float64   `json:"hitRate"`
 	LocalBytes int64     `json:"localBytes"`
 	LocalLimit int64     `json:"localLimitBytes"`
+	Behind     int64     `json:"behind"` // invalidations that it has not carried out yet
 }
 
 // Hot lists what is asked for most: up to 20 each, the hottest first, counted

@@ -17,6 +17,44 @@ type Health struct {
 	Cache     CacheBackend `json:"cache"`
 	Store     StoreHealth  `json:"store"`
 	Notes     []string     `json:"notes"` // what is worth knowing, in plain words
+
+	Advice       []Advice          `json:"advice"`       // what to look at, the most pressing first
+	Redis        *RedisHealth      `json:"redis"`        // nil when it is not configured
+	KeysPerLayer map[string]int64  `json:"keysPerLayer"` // in Redis, estimated; in the node's memory without Redis
+	Breakers     map[string]string `json:"breakers"`     // "redis" and "upstream:NAME": closed, open or half-open
+	Epoch        string            `json:"epoch"`
+	Nodes        []NodeMetrics     `json:"nodes"`
+	LastError    string            `json:"lastError"` // of Redis
+}
+
+// Advice says what is off, and what to do about it.
+type Advice struct {
+	Code     string `json:"code"` // such as "hit-rate-low"; see the cache API's documentation
+	Severity string `json:"severity"`
+	Message  string `json:"message"`
+	Layer    string `json:"layer"` // "" when it is about none
+}
+
+// The values of Advice.Severity.
+const (
+	SeverityInfo     = "info"
+	SeverityWarning  = "warning"
+	SeverityCritical = "critical"
+)
+
+// RedisHealth is how Redis is, and how it is set up.
+type RedisHealth struct {
+	Version        string  `json:"version"`
+	Role           string  `json:"role"`
+	LatencyMillis  float64 `json:"latencyMs"`
+	UsedMemory     int64   `json:"usedMemoryBytes"`
+	MaxMemory      int64   `json:"maxMemoryBytes"` // 0: no limit
+	Fragmentation  float64 `json:"fragmentation"`  // memory taken from the system per memory used
+	EvictionPolicy string  `json:"evictionPolicy"`
+	Persistence    string  `json:"persistence"` // "none", "rdb", "aof" or "rdb+aof"; "" when Redis doesn't tell
+	Auth           bool    `json:"auth"`
+	TLS            bool    `json:"tls"`
+	Replicas       int64   `json:"replicas"`
 }
 
 // The values of Health.Status.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/dejahq/deja"
+	"github.com/dejahq/deja/internal/eventlog"
+	"github.com/dejahq/deja/internal/fleet"
 	"github.com/dejahq/deja/internal/layers"
 	"github.com/dejahq/deja/internal/monitor"
 )
@@ -18,6 +20,13 @@ import (
 type Options struct {
 	Layers  *layers.Layers
 	Monitor *monitor.Monitor
+
+	Fleet  *fleet.Fleet  // the other nodes; nil: this node is alone, and keeps no days
+	Events *eventlog.Log // nil: none are kept
+
+	// Breakers gives the states of breakers besides the one before Redis, by
+	// name: those before the model's servers. nil: there are none.
+	Breakers func() map[string]string
 
 	Model   string // what answers questions, for people; shown in health
 	Version string // of deja; shown in health
@@ -34,6 +43,8 @@ type API struct {
 	log     *slog.Logger
 	now     func() time.Time
 	started time.Time
+
+	live live
 }
 
 // New makes an API.
@@ -47,7 +58,9 @@ func New(o Options) (*API, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &API{layers: o.Layers, monitor: o.Monitor, o: o, log: o.Logger, now: o.Now, started: o.Now()}, nil
+	a := &API{layers: o.Layers, monitor: o.Monitor, o: o, log: o.Logger, now: o.Now, started: o.Now()}
+	a.live.ended = make(chan struct{})
+	return a, nil
 }
 
 // handler answers one request, or gives an error that is answered for it.
@@ -59,6 +72,10 @@ func (a *API) Routes(mux *http.ServeMux) {
 	mux.Handle("/api/cache/health", a.serve(map[string]handler{http.MethodGet: a.health}))
 	mux.Handle("/api/cache/metrics", a.serve(map[string]handler{http.MethodGet: a.metrics, http.MethodPost: a.action}))
 	mux.Handle("/api/cache/timeline", a.serve(map[string]handler{http.MethodGet: a.timeline}))
+	mux.Handle("/api/cache/days", a.serve(map[string]handler{http.MethodGet: a.days}))
+	mux.Handle("/api/cache/events", a.serve(map[string]handler{http.MethodGet: a.events}))
+	mux.Handle("/api/cache/live", a.serve(map[string]handler{http.MethodGet: a.stream}))
+	mux.Handle("/api/cache/entry", a.serve(map[string]handler{http.MethodGet: a.entry}))
 	mux.Handle("/api/cache/invalidate", a.serve(map[string]handler{http.MethodPost: a.invalidate}))
 	mux.Handle("/api/cache/", a.serve(nil))
 }
@@ -81,7 +98,7 @@ func (a *API) serve(by map[string]handler) http.Handler {
 				a.WriteError(w, r, err)
 			}
 		case by == nil:
-			a.WriteError(w, r, deja.Errorf(deja.CodeNotFound, "There is no %.100q here; there are health, metrics and invalidate.", r.URL.Path))
+			a.WriteError(w, r, deja.Errorf(deja.CodeNotFound, "There is no %.100q here; there are health, metrics, timeline, days, events, live, entry and invalidate.", r.URL.Path))
 		default:
 			w.Header().Set("Allow", allow)
 			a.WriteError(w, r, &deja.Error{

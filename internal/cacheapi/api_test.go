@@ -189,8 +189,8 @@ func TestRefusals(t *testing.T) {
 		status                          int
 		message                         string
 	}{
-		"unknown path":              {"GET", "/api/cache/nothing", "", "", 404, "health, metrics and invalidate"},
-		"no path":                   {"GET", "/api/cache/", "", "", 404, "health, metrics and invalidate"},
+		"unknown path":              {"GET", "/api/cache/nothing", "", "", 404, "events, live, entry and invalidate"},
+		"no path":                   {"GET", "/api/cache/", "", "", 404, "events, live, entry and invalidate"},
 		"wrong method":              {"POST", "/api/cache/health", asJSON, "{}", 405, "GET, HEAD is"},
 		"get an invalidation":       {"GET", "/api/cache/invalidate", "", "", 405, "POST is"},
 		"delete metrics":            {"DELETE", "/api/cache/metrics", "", "", 405, "GET, POST, HEAD is"},

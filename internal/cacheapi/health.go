@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/dejahq/deja/cache"
+	"github.com/dejahq/deja/internal/fleet"
 )
 
 // pingTime is how long the store may take to show that it is there.
@@ -29,6 +30,40 @@ type healthAnswer struct {
 	Cache     backend     `json:"cache"`
 	Store     storeAnswer `json:"store"`
 	Notes     []string    `json:"notes"`
+
+	Advice       []advice          `json:"advice"`
+	Redis        *redisState       `json:"redis"` // null when it is not configured
+	KeysPerLayer map[string]int64  `json:"keysPerLayer"`
+	Breakers     map[string]string `json:"breakers"`
+	Epoch        string            `json:"epoch"`
+	Nodes        []nodeMetrics     `json:"nodes"`
+	LastError    string            `json:"lastError"`
+}
+
+// redisState is how Redis is and how it is set up.
+type redisState struct {
+	Version         string  `json:"version"`
+	Role            string  `json:"role"`
+	LatencyMs       float64 `json:"latencyMs"`
+	UsedMemoryBytes int64   `json:"usedMemoryBytes"`
+	MaxMemoryBytes  int64   `json:"maxMemoryBytes"`
+	Fragmentation   float64 `json:"fragmentation"`
+	EvictionPolicy  string  `json:"evictionPolicy"`
+	Persistence     string  `json:"persistence"`
+	Auth            bool    `json:"auth"`
+	TLS             bool    `json:"tls"`
+	Replicas        int64   `json:"replicas"`
+}
+
+func redisStateOf(h cache.Health) *redisState {
+	if !h.Configured {
+		return nil
+	}
+	return &redisState{
+		Version: h.Version, Role: h.Role, LatencyMs: ms(h.Latency), UsedMemoryBytes: h.UsedMemory, MaxMemoryBytes: h.MaxMemory,
+		Fragmentation: round(h.Fragmentation), EvictionPolicy: h.EvictionPolicy, Persistence: h.Persistence,
+		Auth: h.Auth, TLS: h.TLS, Replicas: h.Replicas,
+	}
 }
 
 type backend struct {
@@ -44,19 +79,29 @@ type storeAnswer struct {
 func (a *API) health(w http.ResponseWriter, r *http.Request) error {
 	var redis cache.Health
 	var storeErr error
-	var both sync.WaitGroup
-	both.Go(func() { redis = a.layers.Engine().Health(r.Context()) })
-	both.Go(func() {
+	var nodes fleet.View
+	var engines []cache.Node
+	var keys map[string]int64
+	engine := a.layers.Engine()
+	var all sync.WaitGroup // each of them has a time limit of its own
+	all.Go(func() { redis = engine.Health(r.Context()) })
+	all.Go(func() { nodes = a.view(r.Context(), scopeFleet) })
+	all.Go(func() { engines, _ = engine.Nodes(r.Context()) })  // without Redis there is this one,
+	all.Go(func() { keys, _ = engine.CountKeys(r.Context()) }) // and nothing is known of keys
+	all.Go(func() {
 		ctx, cancel := context.WithTimeout(r.Context(), pingTime)
 		defer cancel()
 		storeErr = a.layers.Store().Ping(ctx)
 	})
-	both.Wait()
+	all.Wait()
 	if err := r.Context().Err(); err != nil {
 		return err
 	}
 
-	local := a.layers.Engine().Stats()
+	if keys == nil {
+		keys = map[string]int64{}
+	}
+	local := engine.Stats()
 	status, notes := judge(redis, a.layers.Store().Name(), storeErr)
 	if a.layers.Off() {
 		notes = append(notes, "Caching is switched off: everything is read from the store, and every question goes to the model.")
@@ -74,8 +119,32 @@ func (a *API) health(w http.ResponseWriter, r *http.Request) error {
 		Cache: backend{Connected: redis.Connected, Provider: redis.Provider},
 		Store: storeAnswer{Connected: storeErr == nil, Name: a.layers.Store().Name()},
 		Notes: notes,
+		Advice: advise(&findings{
+			redis: redis, storeErr: storeErr, storeName: a.layers.Store().Name(), breakers: a.breakers(),
+			seen: a.monitor.Snapshot(), lifetimes: a.layers.Lifetimes(), keys: keys,
+		}),
+		Redis: redisStateOf(redis), KeysPerLayer: keys, Breakers: a.allBreakers(redis), Epoch: redis.Epoch,
+		Nodes: nodesOf(nodes.Nodes, redis, engines), LastError: redis.LastError,
 	})
 	return nil
+}
+
+// breakers gives the states of the breakers before the model's servers.
+func (a *API) breakers() map[string]string {
+	named := make(map[string]string)
+	if a.o.Breakers != nil {
+		for name, state := range a.o.Breakers() {
+			named["upstream:"+name] = state
+		}
+	}
+	return named
+}
+
+// allBreakers adds the one before Redis.
+func (a *API) allBreakers(redis cache.Health) map[string]string {
+	named := a.breakers()
+	named["redis"] = redis.Breaker
+	return named
 }
 
 // judge sums the state up, and says in plain words what is off.

@@ -49,10 +49,7 @@ func (a *API) invalidate(w http.ResponseWriter, r *http.Request) error {
 	a.log.InfoContext(ctx, "invalidated", "type", kind, "nodes", got.Nodes, "acknowledged", got.Acknowledged, "remote", got.Remote)
 	a.write(w, http.StatusOK, invalidated{
 		Status: "success", Message: message, Timestamp: stamp(a.now()), Type: kind,
-		Receipt: receipt{
-			Version: got.Version, Nodes: got.Nodes, Acknowledged: got.Acknowledged,
-			Remote: got.Remote, ElapsedMs: ms(got.Elapsed),
-		},
+		Receipt: receiptOf(got),
 	})
 	return nil
 }

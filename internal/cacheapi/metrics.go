@@ -1,9 +1,11 @@
 package cacheapi
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/dejahq/deja/cache"
+	"github.com/dejahq/deja/internal/fleet"
 	"github.com/dejahq/deja/internal/monitor"
 )
 
@@ -72,17 +74,30 @@ func (a *API) metrics(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	redis := a.layers.Engine().Health(r.Context())
-	if err := r.Context().Err(); err != nil {
+	m, err := a.metricsNow(r.Context(), scope)
+	if err != nil {
 		return err
 	}
-	seen, note := a.snapshot(scope)
-	a.write(w, http.StatusOK, a.metricsOf(redis, seen, scope, note))
+	a.write(w, http.StatusOK, m)
 	return nil
 }
 
+// metricsNow adds up what a scope has counted.
+func (a *API) metricsNow(ctx context.Context, scope string) (metricsAnswer, error) {
+	redis := a.layers.Engine().Health(ctx)
+	if err := ctx.Err(); err != nil {
+		return metricsAnswer{}, err
+	}
+	var engines []cache.Node
+	if scope == scopeFleet {
+		engines, _ = a.layers.Engine().Nodes(ctx) // what they are behind is not known without Redis
+	}
+	return a.metricsOf(redis, a.view(ctx, scope), scope, engines), nil
+}
+
 // metricsOf shows a snapshot of this node or of the fleet.
-func (a *API) metricsOf(redis cache.Health, seen monitor.Snapshot, scope, note string) metricsAnswer {
+func (a *API) metricsOf(redis cache.Health, v fleet.View, scope string, engines []cache.Node) metricsAnswer {
+	seen := v.Snapshot
 	m := metricsAnswer{
 		Status: "success", Timestamp: stamp(a.now()),
 		Cache: metricsBackend{
@@ -95,9 +110,8 @@ func (a *API) metricsOf(redis cache.Health, seen monitor.Snapshot, scope, note s
 			TotalEndpoints: len(seen.Endpoints), OverallHitRate: round(seen.Total.HitRate()),
 		},
 		Layers: make([]layer, 0, len(seen.Layers)), Savings: savingsOf(seen),
-		Scope: scope, Note: note, Ledger: ledgerOf(seen), Hot: hotOf(seen.Hot), Windows: windowsOf(seen, a.now()),
+		Scope: scope, Note: v.Note, Nodes: nodesOf(v.Nodes, redis, engines), Ledger: ledgerOf(seen), Hot: hotOf(seen.Hot), Windows: windowsOf(seen, a.now()),
 	}
-	m.Nodes = []nodeMetrics{a.selfOf(redis, m.Cache.Stats, seen)}
 	for _, e := range seen.Endpoints {
 		m.Performance[e.Label] = endpoint{requests: requestsOf(e), HitRate: round(e.HitRate())}
 	}

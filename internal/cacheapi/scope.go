@@ -1,11 +1,12 @@
 package cacheapi
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/dejahq/deja"
 	"github.com/dejahq/deja/cache"
-	"github.com/dejahq/deja/internal/monitor"
+	"github.com/dejahq/deja/internal/fleet"
 )
 
 // The scopes of what is counted.
@@ -26,14 +27,30 @@ func scopeOf(r *http.Request) (string, error) {
 	}
 }
 
-// snapshot gives the counters of a scope, with a note when they are not the
-// fleet's though that was asked for.
-func (a *API) snapshot(scope string) (monitor.Snapshot, string) {
-	seen := a.monitor.Snapshot()
-	if scope == scopeFleet {
-		return seen, "These are the counters of this node alone."
+// view gives the counters of a scope, with the nodes that they are of, and a
+// note when they are not the fleet's though that was asked for.
+func (a *API) view(ctx context.Context, scope string) fleet.View {
+	if scope == scopeFleet && a.o.Fleet != nil {
+		return a.o.Fleet.View(ctx)
 	}
-	return seen, ""
+	v := fleet.View{Snapshot: a.monitor.Snapshot(), Nodes: []fleet.Node{a.self()}}
+	if scope == scopeFleet {
+		v.Note = "These are the counters of this node alone."
+	}
+	return v
+}
+
+// self is this node.
+func (a *API) self() fleet.Node {
+	if a.o.Fleet != nil {
+		return a.o.Fleet.Self()
+	}
+	s, seen := a.layers.Engine().Stats(), a.monitor.Snapshot().Total
+	return fleet.Node{
+		Name: s.Node, Version: a.o.Version, StartedAt: a.started, SeenAt: a.now(), Self: true, Alive: true,
+		Requests: seen.All().Count, HitRate: seen.HitRate(),
+		Gauges: fleet.Gauges{LocalBytes: s.MemoryBytes, LocalLimit: s.MemoryLimit},
+	}
 }
 
 // nodeMetrics is one node of the fleet.
@@ -49,14 +66,27 @@ type nodeMetrics struct {
 	HitRate         float64 `json:"hitRate"`
 	LocalBytes      int64   `json:"localBytes"`
 	LocalLimitBytes int64   `json:"localLimitBytes"`
+	Behind          int64   `json:"behind"`
 }
 
-// selfOf shows this node.
-func (a *API) selfOf(redis cache.Health, local stats, seen monitor.Snapshot) nodeMetrics {
-	return nodeMetrics{
-		Name: a.layers.Engine().Stats().Node, Version: a.o.Version, StartedAt: stamp(a.started), SeenAt: stamp(a.now()),
-		Self: true, Alive: true, Breaker: redis.Breaker,
-		Requests: seen.Total.All().Count, HitRate: round(seen.Total.HitRate()),
-		LocalBytes: local.LocalBytes, LocalLimitBytes: local.LocalLimitBytes,
+// nodesOf shows nodes. Of this one the breaker is known at first hand; what
+// the engines know of each other comes from them.
+func nodesOf(nodes []fleet.Node, redis cache.Health, engines []cache.Node) []nodeMetrics {
+	behind := make(map[string]int64, len(engines))
+	for _, e := range engines {
+		behind[e.Name] = e.Behind
 	}
+	all := make([]nodeMetrics, 0, len(nodes))
+	for _, n := range nodes {
+		one := nodeMetrics{
+			Name: n.Name, Version: n.Version, StartedAt: stamp(n.StartedAt), SeenAt: stamp(n.SeenAt), Self: n.Self, Alive: n.Alive,
+			Breaker: n.Breaker, Requests: n.Requests, HitRate: round(n.HitRate),
+			LocalBytes: n.LocalBytes, LocalLimitBytes: n.LocalLimit, Behind: behind[n.Name],
+		}
+		if n.Self {
+			one.Breaker = redis.Breaker
+		}
+		all = append(all, one)
+	}
+	return all
 }

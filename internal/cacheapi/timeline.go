@@ -43,12 +43,12 @@ func (a *API) timeline(w http.ResponseWriter, r *http.Request) error {
 		return deja.Errorf(deja.CodeInvalid, "The window %.20q is not known; known are: minute, hour, day, week.", name)
 	}
 	window := monitor.Windows()[i]
-	seen, note := a.snapshot(scope)
+	v := a.view(r.Context(), scope)
 	t := timelineAnswer{
-		Status: "success", Window: name, StepSeconds: int64(window.Step / time.Second), Scope: scope, Note: note,
+		Status: "success", Window: name, StepSeconds: int64(window.Step / time.Second), Scope: scope, Note: v.Note,
 		Points: make([]point, 0, window.Steps),
 	}
-	for _, p := range window.Fill(seen.SeriesOf(window), a.now()) {
+	for _, p := range window.Fill(v.Snapshot.SeriesOf(window), a.now()) {
 		one := point{
 			T: stamp(time.Unix(p.At, 0)), Requests: p.Requests, Hits: p.Hits, Misses: p.Misses,
 			ModelCalls: p.ModelCalls, ModelCallsAvoided: p.ModelCallsAvoided, QueriesAvoided: p.QueriesAvoided,

@@ -2,12 +2,14 @@ package cacheapi
 
 import (
 	"encoding/json"
+	"fmt"
 	"mime"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/dejahq/deja"
+	"github.com/dejahq/deja/internal/eventlog"
 	"github.com/dejahq/deja/internal/layers"
 )
 
@@ -56,7 +58,9 @@ func (a *API) action(w http.ResponseWriter, r *http.Request) error {
 		if err := b.only("action"); err != nil {
 			return err
 		}
-		a.monitor.Reset()
+		if err := a.reset(r); err != nil {
+			return err
+		}
 		a.write(w, http.StatusOK, map[string]string{
 			"status": "success", "action": action, "timestamp": stamp(a.now()), "message": "All counters are at zero.",
 		})
@@ -72,6 +76,25 @@ func (a *API) action(w http.ResponseWriter, r *http.Request) error {
 		return a.warmUp(w, r, distinct(ids))
 	}
 	return deja.Errorf(deja.CodeInvalid, "The action %.80q is not known; known are: warmup, reset-metrics.", action)
+}
+
+// reset sets the counters of this node to zero, or with ?scope=fleet those of
+// all nodes.
+func (a *API) reset(r *http.Request) error {
+	scope, err := scopeOf(r)
+	if err != nil {
+		return err
+	}
+	if scope == scopeNode || a.o.Fleet == nil {
+		a.monitor.Reset()
+		a.happened(eventlog.Reset, "the counters of this node were set to zero")
+		return nil
+	}
+	if err := a.o.Fleet.Reset(r.Context()); err != nil {
+		return deja.Wrap(deja.CodeUnavailable, err, "Redis does not answer: the other nodes cannot be told.")
+	}
+	a.happened(eventlog.Reset, "the counters of all nodes were set to zero")
+	return nil
 }
 
 // distinct keeps the first of equal ids.
@@ -102,6 +125,7 @@ func (a *API) warmUp(w http.ResponseWriter, r *http.Request, ids []string) error
 		report(one)
 	})
 	done.Timestamp = stamp(a.now())
+	a.happened(eventlog.WarmUp, fmt.Sprintf("%d assistants were warmed, %d failed", done.Warmed, done.Failed))
 	switch {
 	case err != nil && stream:
 		// It began with status 200: the missing summary tells that it was cut.

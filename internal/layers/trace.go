@@ -3,6 +3,7 @@ package layers
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -12,6 +13,8 @@ type Trace struct {
 	start time.Time
 	mu    sync.Mutex
 	spans []Span
+
+	endless atomic.Bool
 }
 
 // Span is one layer's part in a request.
@@ -50,6 +53,17 @@ func (t *Trace) Record(began time.Time, s Span) {
 	t.spans = append(t.spans, s)
 	t.mu.Unlock()
 }
+
+// Endless says that the request lasts for as long as its client likes, so that
+// its time tells nothing.
+func (t *Trace) Endless() {
+	if t != nil {
+		t.endless.Store(true)
+	}
+}
+
+// IsEndless reports whether Endless was called.
+func (t *Trace) IsEndless() bool { return t != nil && t.endless.Load() }
 
 // Began gives the time from which the spans' Start counts.
 func (t *Trace) Began() time.Time {

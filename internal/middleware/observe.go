@@ -16,7 +16,7 @@ const outcomeHeader = "X-Deja-Cache"
 // what they did, counts store queries, and tells the monitor what came of it:
 // the request's route, its time to the last byte, and whether it was a hit, a
 // miss, or had nothing to do with the cache; and which keys and assistants it
-// was about.
+// was about. Streams that last as long as their readers like are not counted.
 func Observe(m *monitor.Monitor) Middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -34,6 +34,9 @@ func Observe(m *monitor.Monitor) Middleware {
 					case layers.SchemaInfo, layers.ThreadContext, layers.MessageResponses:
 						m.RecordKey(s.Layer, s.Key)
 					}
+				}
+				if trace.IsEndless() {
+					return
 				}
 				switch classify(answer.Outcome(x.Header().Get(outcomeHeader)), spans) {
 				case served:
