@@ -98,20 +98,40 @@ func (l *Layer[V]) entry(id string, it *item, source Source) Entry[V] {
 	return en
 }
 
-// recallWith is recall with options, without the work that no options need.
+// recallWith is recall with options. Calls with none, or with nothing but
+// groups, are most of all, and are spared the work that the others need.
 func (l *layer) recallWith(id string, opts []Option) *item {
-	if len(opts) == 0 {
-		return l.recall(id, nil)
+	var groups []string
+	switch {
+	case len(opts) == 0:
+	case len(opts) == 1 && opts[0].kind == optionGroups:
+		groups = opts[0].list()
+	default:
+		c := newCall(opts)
+		return l.recall(id, &c)
 	}
-	c := newCall(opts)
-	return l.recall(id, &c)
+	e := l.engine
+	if l.promise != Bounded && l.unverified(nil) {
+		return nil
+	}
+	it, ok := e.items.GetIfPresent(memKey{l, id})
+	if !ok || it.epoch != e.epoch.Load() || !it.stands(groups) {
+		return nil
+	}
+	if now := e.clock.NowNano(); now >= it.early && (now >= it.fresh || early(it, now)) {
+		return nil
+	}
+	if l.stats.memoryHit(it) {
+		l.timeHit(id)
+	}
+	return it
 }
 
 // recall answers from memory; nil means that it can't, or that a refresh is
 // due, which the long way then starts.
 func (l *layer) recall(id string, c *call) *item {
 	e := l.engine
-	if (l.promise != Bounded || c != nil && c.promise != 0) && l.unverified(c) {
+	if (l.promise != Bounded || c.promise != 0) && l.unverified(c) {
 		return nil
 	}
 	it, ok := e.items.GetIfPresent(memKey{l, id})

@@ -111,7 +111,7 @@ func (l *layer) inspectMemory(k memKey, in *Inspection) *item {
 	if now >= it.kept { // the clock that evicts is coarse
 		return nil
 	}
-	in.InMemory, in.MemoryBytes, in.MemoryExpires = true, int64(it.weight(k)), time.Unix(0, it.kept)
+	in.InMemory, in.MemoryBytes, in.MemoryExpires = true, int64(it.weight(k.id)), time.Unix(0, it.kept)
 	in.Current = it.current(e)
 	for _, g := range it.gens {
 		if g.name != groupAll {
