@@ -40,6 +40,7 @@ func (m *Monitor) ModelCall(c Call) (price.Money, bool) {
 	if m == nil {
 		return 0, false
 	}
+	c.Usage = sane(c.Usage)
 	cost, known := m.cost(c)
 	m.ledger.book(c.AssistantID, &Account{ModelCalls: 1, Tokens: c.Usage, MoneySpent: cost})
 	return cost, known
@@ -68,6 +69,7 @@ func (m *Monitor) ModelCallAvoided(a Avoided) (price.Money, bool) {
 	if m == nil {
 		return 0, false
 	}
+	a.Usage = sane(a.Usage)
 	saved, known := m.cost(a.Call)
 	entry := Account{
 		ModelCallsAvoided: int64(a.Calls), TokensAvoided: a.Usage, QueriesAvoided: a.Queries,
@@ -81,6 +83,17 @@ func (m *Monitor) ModelCallAvoided(a Avoided) (price.Money, bool) {
 	}
 	m.ledger.book(a.AssistantID, &entry)
 	return saved, known
+}
+
+// maxTokens is more than any call takes: what a server reports beyond this, or
+// below zero, is a mistake of its own, and must not spoil the sums.
+const maxTokens = 1e9
+
+func sane(u deja.Usage) deja.Usage {
+	for _, n := range []*int64{&u.PromptTokens, &u.CompletionTokens, &u.CachedTokens, &u.ReasoningTokens} {
+		*n = min(max(*n, 0), maxTokens)
+	}
+	return u
 }
 
 func (m *Monitor) cost(c Call) (price.Money, bool) {

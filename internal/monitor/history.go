@@ -67,8 +67,8 @@ func (p *Point) add(o Point) {
 	p.ModelCalls += o.ModelCalls
 	p.ModelCallsAvoided += o.ModelCallsAvoided
 	p.QueriesAvoided += o.QueriesAvoided
-	p.MoneySpent += o.MoneySpent
-	p.MoneySaved += o.MoneySaved
+	p.MoneySpent = p.MoneySpent.Plus(o.MoneySpent)
+	p.MoneySaved = p.MoneySaved.Plus(o.MoneySaved)
 }
 
 // stepAt gives the beginning of the step that a time is in.

@@ -47,48 +47,49 @@ type sketch struct {
 // only compete with each other.
 type sketchShard struct {
 	mu     sync.Mutex
-	counts map[hotName]*counter
-	heap   []*counter // the lowest count first
+	counts map[uint64]*counter // by the hash of the name
+	heap   []*counter          // the lowest count first
 	_      [64]byte
 }
 
-type hotName struct{ layer, name string }
-
 type counter struct {
-	hotName
-	count, err uint64
-	at         int // in the heap
+	hash        uint64
+	layer, name string
+	count, err  uint64
+	at          int // in the heap
 }
 
 func newSketch() *sketch {
 	s := &sketch{seed: maphash.MakeSeed()}
 	for i := range s.shards {
-		s.shards[i].counts = make(map[hotName]*counter)
+		s.shards[i].counts = make(map[uint64]*counter, sketchCounters)
 	}
 	return s
 }
 
+// add counts a name. Two names of one hash, which a random seed of 64 bits
+// makes as good as impossible, would count as one.
 func (s *sketch) add(layer, name string) {
-	h := &s.shards[maphash.String(s.seed, name)%sketchShards]
-	key := hotName{layer, name}
+	hash := maphash.String(s.seed, name)
+	h := &s.shards[hash%sketchShards]
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	c := h.counts[key]
+	c := h.counts[hash]
 	switch {
 	case c != nil:
 	case len(h.heap) < sketchCounters:
-		c = &counter{hotName: key, at: len(h.heap)}
+		c = &counter{hash: hash, layer: layer, name: name, at: len(h.heap)}
 		h.heap = append(h.heap, c)
-		h.counts[key] = c
+		h.counts[hash] = c
 		h.rise(c)
 	default:
 		c = h.heap[0]
-		delete(h.counts, c.hotName)
-		c.hotName, c.err = key, c.count
-		h.counts[key] = c
+		delete(h.counts, c.hash)
+		c.hash, c.layer, c.name, c.err = hash, layer, name, c.count
+		h.counts[hash] = c
 	}
 	c.count++
 	h.sink(c)
+	h.mu.Unlock()
 }
 
 // rise and sink put a counter into its place after its count changed.
@@ -133,7 +134,7 @@ func (s *sketch) halve() {
 		keep := h.heap[:0]
 		for _, c := range h.heap {
 			if c.count == 1 {
-				delete(h.counts, c.hotName)
+				delete(h.counts, c.hash)
 				continue
 			}
 			c.count, c.err = (c.count+1)/2, (c.err+1)/2
@@ -165,7 +166,7 @@ func (s *sketch) top(n int) []HotItem {
 
 func hottest(all []HotItem, n int) []HotItem {
 	slices.SortFunc(all, func(a, b HotItem) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Error, b.Error), cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Error, b.Error), cmp.Compare(a.Name, b.Name))
 	})
 	return slices.Clip(all[:min(n, len(all))])
 }
@@ -174,12 +175,12 @@ func hottest(all []HotItem, n int) []HotItem {
 // there as nothing: it was not among its highest.
 func mergeHot(a, b []HotItem, n int) []HotItem {
 	sum := slices.Clone(a)
-	at := make(map[hotName]int, len(sum))
+	at := make(map[string]int, len(sum))
 	for i, item := range sum {
-		at[hotName{item.Layer, item.Name}] = i
+		at[item.Name] = i
 	}
 	for _, item := range b {
-		if i, ok := at[hotName{item.Layer, item.Name}]; ok {
+		if i, ok := at[item.Name]; ok {
 			sum[i].Count += item.Count
 			sum[i].Error += item.Error
 			continue

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,8 +41,8 @@ func (a *Account) add(o *Account) {
 	a.Tokens = a.Tokens.Add(o.Tokens)
 	a.TokensAvoided = a.TokensAvoided.Add(o.TokensAvoided)
 	a.QueriesAvoided += o.QueriesAvoided
-	a.MoneySpent += o.MoneySpent
-	a.MoneySaved += o.MoneySaved
+	a.MoneySpent = a.MoneySpent.Plus(o.MoneySpent)
+	a.MoneySaved = a.MoneySaved.Plus(o.MoneySaved)
 	a.TimeSpent += o.TimeSpent
 	a.TimeSaved += o.TimeSaved
 	a.Similar += o.Similar
@@ -99,18 +100,20 @@ func (l *ledger) book(id string, entry *Account) {
 	l.mu.Unlock()
 }
 
-// maxUnpriced bounds the names of models without a price that are kept.
-const maxUnpriced = 50
+// Bounds of the names of models without a price that are kept.
+const (
+	maxUnpriced  = 50
+	maxModelName = 200
+)
 
 // noPrice remembers a model that has no price.
 func (l *ledger) noPrice(model string) {
-	if model == "" {
-		model = "(unnamed)"
-	}
+	model = cmp.Or(model, "(unnamed)")
+	model = strings.ToValidUTF8(model[:min(len(model), maxModelName)], "")
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if _, ok := l.unpriced[model]; !ok && len(l.unpriced) < maxUnpriced {
-		l.unpriced[model[:min(len(model), 200)]] = struct{}{}
+		l.unpriced[model] = struct{}{}
 	}
 }
 

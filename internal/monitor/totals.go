@@ -70,8 +70,8 @@ func (s Savings) plus(o Savings, sign int64) Savings {
 		ModelCallsAvoided:   s.ModelCallsAvoided + sign*o.ModelCallsAvoided,
 		Tokens:              usagePlus(s.Tokens, o.Tokens, sign),
 		TokensAvoided:       usagePlus(s.TokensAvoided, o.TokensAvoided, sign),
-		MoneySpent:          s.MoneySpent + price.Money(sign)*o.MoneySpent,
-		MoneySaved:          s.MoneySaved + price.Money(sign)*o.MoneySaved,
+		MoneySpent:          s.MoneySpent.Plus(price.Money(sign) * o.MoneySpent),
+		MoneySaved:          s.MoneySaved.Plus(price.Money(sign) * o.MoneySaved),
 		TimeSpent:           s.TimeSpent + time.Duration(sign)*o.TimeSpent,
 		TimeSaved:           s.TimeSaved + time.Duration(sign)*o.TimeSaved,
 	}

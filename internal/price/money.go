@@ -6,17 +6,30 @@ package price
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
 
 // Money is an amount in billionths of a currency: exact, unlike fractions, and
 // the same in whatever order amounts are added. It holds nine billion units of
-// the currency.
+// the currency; sums beyond that stay there.
 type Money int64
 
 // Unit is one of the currency, such as a dollar.
 const Unit Money = 1e9
+
+// Plus gives the sum.
+func (m Money) Plus(o Money) Money {
+	sum := m + o
+	switch {
+	case m > 0 && o > 0 && sum < 0:
+		return math.MaxInt64
+	case m < 0 && o < 0 && sum >= 0:
+		return math.MinInt64
+	}
+	return sum
+}
 
 // String gives the amount as a decimal number without final zeros, such as
 // 0.00125.
@@ -61,11 +74,14 @@ func decimal(n json.Number, places int) (int64, error) {
 	part = strings.TrimRight(part, "0")
 	digits := whole + part
 	places -= len(part)
+	if strings.Trim(digits, "-") == "" {
+		return 0, fmt.Errorf("%.40q is no number", n)
+	}
+	if strings.Trim(digits, "-0") == "" {
+		return 0, nil
+	}
 	for ; places < 0 && strings.HasSuffix(digits, "0"); places++ {
 		digits = digits[:len(digits)-1]
-	}
-	if strings.Trim(digits, "-0") == "" && strings.Contains(digits, "0") {
-		return 0, nil
 	}
 	if places < 0 {
 		return 0, fmt.Errorf("%.40q has more decimal places than are kept", n)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/bits"
 	"strings"
 	"sync"
@@ -55,7 +56,7 @@ func New(currency string, models ...Model) *Table {
 const (
 	maxModels = 1000
 	maxName   = 200
-	maxPrice  = PerMillion(1e6) * 1e6 // a million for a million tokens
+	maxPrice  = PerMillion(1e9) * 1e6 // for a million tokens: some currencies have small units
 )
 
 type tableFile struct {
@@ -133,7 +134,7 @@ func (f modelFile) model() (Model, error) {
 			return m, err
 		}
 		if *p.to = PerMillion(n); n < 0 || *p.to > maxPrice {
-			return m, fmt.Errorf("the price %s is not between 0 and a million", p.from)
+			return m, fmt.Errorf("the price %s is not between 0 and a billion", p.from)
 		}
 	}
 	return m, nil
@@ -223,7 +224,7 @@ func (t *Table) Cost(model string, u deja.Usage) (Money, bool) {
 	lo, carry := bits.Add64(lo, 500, 0)
 	hi += carry
 	if hi >= 500 { // beyond what Money holds
-		return Money(1<<63 - 1), true
+		return math.MaxInt64, true
 	}
 	n, _ := bits.Div64(hi, lo, 1000)
 	return Money(n), true
