@@ -51,6 +51,7 @@ var mayImport = map[string][]string{
 	"internal/middleware": {"", "internal/answer", "internal/layers", "internal/monitor", "internal/telemetry", "ratelimit"},
 	"internal/eventlog":   {"cache"},
 	"internal/fleet":      {"", "internal/monitor", "internal/price", "internal/redisconn"},
+	"internal/scrape":     {"cache", "cache/cacheprom", "internal/fleet", "internal/monitor", "internal/price"},
 	"internal/telemetry":  {"internal/layers"},
 	"internal/openaiapi":  {"", "internal/answer", "internal/layers", "internal/schema"},
 	"internal/dashboard":  {},
