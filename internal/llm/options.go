@@ -37,6 +37,11 @@ type Options struct {
 	MaxRetryDelay time.Duration
 
 	HTTPClient *http.Client // default: one of its own, with a pool of connections
+
+	// Wrap is put around the transport of the default HTTPClient, for traces.
+	// nil: nothing is.
+	Wrap func(http.RoundTripper) http.RoundTripper
+
 	Logger     *slog.Logger // default discards
 }
 
@@ -68,6 +73,9 @@ func (o Options) withDefaults() (Options, error) {
 	o.MaxRetries = max(o.MaxRetries, 0)
 	if o.HTTPClient == nil {
 		o.HTTPClient = newHTTPClient()
+		if o.Wrap != nil {
+			o.HTTPClient.Transport = o.Wrap(o.HTTPClient.Transport)
+		}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

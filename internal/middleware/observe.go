@@ -17,7 +17,9 @@ const outcomeHeader = "X-Deja-Cache"
 // the request's route, its time to the last byte, and whether it was a hit, a
 // miss, or had nothing to do with the cache; and which keys and assistants it
 // was about. Streams that last as long as their readers like are not counted.
-func Observe(m *monitor.Monitor) Middleware {
+//
+// Whoever else wants to know of requests that have ended is told in its turn.
+func Observe(m *monitor.Monitor, told ...func(Measured)) Middleware {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			x, w, r := exchangeOf(w, r)
@@ -38,18 +40,36 @@ func Observe(m *monitor.Monitor) Middleware {
 				if trace.IsEndless() {
 					return
 				}
-				switch classify(answer.Outcome(x.Header().Get(outcomeHeader)), spans) {
+				what := Measured{
+					Route: label, Status: x.sent(), Cache: "none", Outcome: x.Header().Get(outcomeHeader), Took: took, TraceID: x.traceID,
+				}
+				switch classify(answer.Outcome(what.Outcome), spans) {
 				case served:
+					what.Cache = "hit"
 					m.RecordHit(label, took)
 				case loaded:
+					what.Cache = "miss"
 					m.RecordMiss(label, took)
 				default:
 					m.RecordUncached(label, took)
+				}
+				for _, tell := range told {
+					tell(what)
 				}
 			}()
 			next.ServeHTTP(w, r)
 		})
 	}
+}
+
+// Measured is a request that has ended.
+type Measured struct {
+	Route   string // pattern, with the method
+	Status  int
+	Cache   string // hit, miss or none
+	Outcome string // X-Deja-Cache of an answer, "" for other requests
+	Took    time.Duration
+	TraceID string // "" when it is not traced
 }
 
 // relation is a request's relation to the cache.
