@@ -42,6 +42,11 @@ type config struct {
 	OpenAIBaseURL string      `name:"openai-base-url" help:"A server that speaks the OpenAI API, up to and with /v1." env:"OPENAI_BASE_URL" placeholder:"URL" group:"model"`
 	ModelTimeout  seconds     `name:"model-timeout" help:"How long a whole answer may take." env:"DEJA_MODEL_TIMEOUT" default:"600" group:"model"`
 
+	FirstTokenTimeout seconds `name:"first-token-timeout" help:"How long one attempt may take to its first token, before another attempt or a fallback." env:"DEJA_FIRST_TOKEN_TIMEOUT" default:"120" group:"model"`
+	Upstreams         string  `name:"upstreams" help:"Further model servers, which assistants may name as fallbacks: NAME=URL,... or a JSON file; keys in DEJA_UPSTREAM_NAME_KEY." env:"DEJA_UPSTREAMS" placeholder:"NAME=URL" group:"model"`
+	StaleIfError      spell   `name:"stale-if-error" help:"How long answers are kept past their lifetime, for when no model answers; 0: not at all." env:"DEJA_STALE_IF_ERROR" default:"0" group:"model"`
+	ReplayRate        float64 `name:"replay-rate" help:"Pieces a second in which cached answers are streamed; 0: all at once." env:"DEJA_REPLAY_RATE" default:"0" group:"model"`
+
 	Prices string `name:"prices" help:"File with the prices of models' tokens, read again when it changes; without it, amounts of money are not known." env:"DEJA_PRICES" placeholder:"FILE" type:"path" group:"model"`
 
 	APIKeys        []deja.Secret `name:"api-keys" help:"Keys that clients must send as a bearer token; none: everybody is let in." env:"DEJA_API_KEYS" placeholder:"KEY" group:"clients"`
@@ -91,6 +96,10 @@ func (c *config) Validate() error {
 	switch {
 	case c.RateLimit < 0:
 		return errors.New("--rate-limit: it cannot be negative")
+	case time.Duration(c.AnswerTTL)+time.Duration(c.StaleIfError) > 30*24*time.Hour:
+		return errors.New("--ttl-answer and --stale-if-error: together they cannot be more than 30 days")
+	case c.ReplayRate < 0 || c.ReplayRate > 10_000:
+		return errors.New("--replay-rate: it must be from 0 to 10000 pieces a second")
 	case c.MaxRows <= 0:
 		return errors.New("--max-rows: it must be positive")
 	}
@@ -151,6 +160,18 @@ func (s *seconds) UnmarshalText(text []byte) error {
 	}
 	*s = seconds(d)
 	return nil
+}
+
+// spell is a time as seconds, or none.
+type spell time.Duration
+
+// UnmarshalText reads it.
+func (s *spell) UnmarshalText(text []byte) error {
+	if string(text) == "0" {
+		*s = 0
+		return nil
+	}
+	return (*seconds)(s).UnmarshalText(text)
 }
 
 // byteSize is a size, written as a number of bytes or with KiB, MiB, GiB.

@@ -15,14 +15,13 @@ import (
 	"github.com/dejahq/deja/internal/cacheapi"
 	"github.com/dejahq/deja/internal/dashboard"
 	"github.com/dejahq/deja/internal/layers"
-	"github.com/dejahq/deja/internal/llm"
-	"github.com/dejahq/deja/internal/localmodel"
 	"github.com/dejahq/deja/internal/middleware"
 	"github.com/dejahq/deja/internal/mongo"
 	"github.com/dejahq/deja/internal/monitor"
 	"github.com/dejahq/deja/internal/openaiapi"
 	"github.com/dejahq/deja/internal/price"
 	"github.com/dejahq/deja/internal/sqlite"
+	upstreams "github.com/dejahq/deja/internal/upstream"
 	"github.com/dejahq/deja/ratelimit"
 )
 
@@ -34,7 +33,7 @@ type node struct {
 	limiter  *ratelimit.Limiter // nil: no limit
 	answerer *answer.Answerer
 	monitor  *monitor.Monitor
-	model    answer.Model
+	models   *upstreams.Set
 	log      *slog.Logger
 
 	unwatch  func() // ends what goes on in the background; nil before it begins
@@ -72,16 +71,17 @@ func openNode(ctx context.Context, c *config, log *slog.Logger) (_ *node, err er
 	})
 	kinds, err := layers.New(n.engine, n.store, layers.Options{
 		Off: c.Caching == "off", AssistantTTL: time.Duration(c.AssistantTTL), SchemaTTL: time.Duration(c.SchemaTTL),
-		ContextTTL: time.Duration(c.ContextTTL), AnswerTTL: time.Duration(c.AnswerTTL), Logger: log,
+		ContextTTL: time.Duration(c.ContextTTL), AnswerTTL: time.Duration(c.AnswerTTL), AnswersKept: time.Duration(c.StaleIfError), Logger: log,
 	})
 	if err != nil {
 		return n, err
 	}
-	if n.model, err = openModel(c, log); err != nil {
+	if n.models, err = openModels(c, log); err != nil {
 		return n, usageError{err}
 	}
 	n.answerer, err = answer.New(answer.Options{
-		Layers: kinds, Model: n.model, Monitor: n.monitor, RunTimeout: time.Duration(c.ModelTimeout), Logger: log,
+		Layers: kinds, Model: n.models, Monitor: n.monitor, RunTimeout: time.Duration(c.ModelTimeout),
+		ReplayRate: c.ReplayRate, Logger: log,
 	})
 	if err != nil {
 		return n, err
@@ -153,13 +153,6 @@ func (n *node) watch(ctx context.Context, m *mongo.Store, kinds *layers.Layers) 
 	})
 }
 
-func openModel(c *config, log *slog.Logger) (answer.Model, error) {
-	if c.localModel() {
-		return localmodel.New(localmodel.Options{})
-	}
-	return llm.New(llm.Options{BaseURL: c.OpenAIBaseURL, APIKey: c.OpenAIKey, Timeout: time.Duration(c.ModelTimeout), Logger: log})
-}
-
 // bodyPause is how long a client may pause while it sends a body.
 const bodyPause = 30 * time.Second
 
@@ -167,14 +160,14 @@ const bodyPause = 30 * time.Second
 func (n *node) routes(c *config, kinds *layers.Layers) (http.Handler, error) {
 	mux := http.NewServeMux()
 	v1, err := openaiapi.New(openaiapi.Options{
-		Layers: kinds, Answerer: n.answerer, MaxUploadBytes: int64(c.MaxUpload), MaxRows: c.MaxRows, Logger: n.log,
+		Layers: kinds, Answerer: n.answerer, Upstreams: n.models.Names(), MaxUploadBytes: int64(c.MaxUpload), MaxRows: c.MaxRows, Logger: n.log,
 	})
 	if err != nil {
 		return nil, err
 	}
 	v1.Routes(mux)
 	cached, err := cacheapi.New(cacheapi.Options{
-		Layers: kinds, Monitor: n.monitor, Model: n.model.Name(), Version: version(), Logger: n.log,
+		Layers: kinds, Monitor: n.monitor, Model: n.models.Name(), Version: version(), Logger: n.log,
 	})
 	if err != nil {
 		return nil, err

@@ -42,7 +42,7 @@ func (t *tour) greet(srv *server) {
 	if srv.node.engine.Health(context.Background()).Connected {
 		redis = "Redis"
 	}
-	fmt.Fprintf(t.out, "store: %s   cache: memory, %s   model: %s\n", srv.node.store.Name(), redis, srv.node.model.Name())
+	fmt.Fprintf(t.out, "store: %s   cache: memory, %s   model: %s\n", srv.node.store.Name(), redis, srv.node.models.Name())
 }
 
 func (t *tour) walk(ctx context.Context) error {
