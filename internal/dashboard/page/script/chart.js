@@ -5,7 +5,7 @@
 import {fill, h, keyed, say, show, svg, uid} from './dom.js';
 import {NONE, clock, moment} from './format.js';
 
-const M = {left: 46, right: 10, top: 10, bottom: 22};
+const M = {right: 10, top: 10, bottom: 22};
 
 /**
  * chart makes a chart. series are {name, value(point), area, faint}; values may be
@@ -30,9 +30,10 @@ export function chart({title, series, format, height = 200, least = 1, ceiling =
   let points = [];
   let step = 1;
   let width = 0;
+  let left = 46;
   let at = -1;
   const label = (p) => p.label ?? (step >= 3600 ? moment(p.t) : clock(p.t));
-  const x = (i) => M.left + (points.length < 2 ? 0.5 : i / (points.length - 1)) * (width - M.left - M.right);
+  const x = (i) => left + (points.length < 2 ? 0.5 : i / (points.length - 1)) * (width - left - M.right);
   let top = 1;
   const y = (v) => M.top + (1 - v / top) * (height - M.top - M.bottom);
 
@@ -42,9 +43,12 @@ export function chart({title, series, format, height = 200, least = 1, ceiling =
     drawing.setAttribute('width', width);
     const most = Math.max(least, ...points.flatMap((p) => series.map((s) => s.value(p) ?? 0)));
     top = Math.min(ceiling, nice(most));
-    fill(grid, [0, 0.5, 1].map((f) => [
-      svg('line', {x1: M.left, x2: width - M.right, y1: y(top * f), y2: y(top * f)}),
-      svg('text', {x: M.left - 8, y: y(top * f) + 4, 'text-anchor': 'end'}, format(top * f)),
+    // A half is only worth a line where its label differs from the whole's.
+    const marks = [0, top / 2, top].map((v) => [v, format(v)]).filter(([, label], i, all) => i !== 1 || label !== all[2][1]);
+    left = Math.max(30, ...marks.map(([, label]) => 14 + 6.4 * label.length));
+    fill(grid, marks.map(([v, label]) => [
+      svg('line', {x1: left, x2: width - M.right, y1: y(v), y2: y(v)}),
+      svg('text', {x: left - 8, y: y(v) + 4, 'text-anchor': 'end'}, label),
     ]), times());
     fill(shapes, series.map((s) => runs(points, s.value).map((run) => [
       s.area && svg('path.area', {class: s.faint ? 'faint' : '', d: `M${x(run[0][0])} ${y(0)}L${path(run)}L${x(run.at(-1)[0])} ${y(0)}Z`}),
@@ -57,7 +61,7 @@ export function chart({title, series, format, height = 200, least = 1, ceiling =
   const path = (run) => run.map(([i, v]) => `${x(i).toFixed(1)} ${y(v).toFixed(1)}`).join('L');
 
   function times() {
-    const n = Math.max(2, Math.min(5, Math.floor((width - M.left) / 120)));
+    const n = Math.max(2, Math.min(5, Math.floor((width - left) / 120)));
     const marks = [];
     for (let k = 0; k < n; k++) {
       const i = Math.round(k * (points.length - 1) / (n - 1));
@@ -76,8 +80,8 @@ export function chart({title, series, format, height = 200, least = 1, ceiling =
     fill(cursor, svg('line', {x1: x(i), x2: x(i), y1: M.top, y2: height - M.bottom}),
       series.filter((s) => s.value(p) !== undefined).map((s) => svg('circle', {cx: x(i), cy: y(s.value(p)), r: 3.5, class: s.faint ? 'faint' : ''})));
     fill(tip, h('strong', label(p)), series.map((s) => h('span', h('span', s.name), h('b', write(s.value(p))))));
-    const left = x(i) > width / 2 ? x(i) - tip.offsetWidth - 12 : x(i) + 12;
-    tip.style.left = `${Math.max(0, left)}px`;
+    const beside = x(i) > width / 2 ? x(i) - tip.offsetWidth - 12 : x(i) + 12;
+    tip.style.left = `${Math.max(0, beside)}px`;
   }
 
   const write = (v) => v === undefined ? NONE : format(v);
@@ -85,7 +89,7 @@ export function chart({title, series, format, height = 200, least = 1, ceiling =
   function pointAt(e) {
     if (!points.length) return;
     const box = drawing.getBoundingClientRect();
-    const f = (e.clientX - box.left - M.left) / (width - M.left - M.right);
+    const f = (e.clientX - box.left - left) / (width - left - M.right);
     point(Math.max(0, Math.min(points.length - 1, Math.round(f * (points.length - 1)))));
   }
 

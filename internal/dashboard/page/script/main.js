@@ -28,7 +28,7 @@ function viewOf([place = '', ...rest]) {
 
 function nowhere() {
   return {title: 'Not found', el: h('section.empty', h('h1', {tabindex: '-1'}, 'There is nothing here'),
-    h('p', 'The address leads nowhere. The '), h('a.button', {href: '#/'}, 'Go to the overview'))};
+    h('p', 'No place of this page has that address.'), h('a.button', {href: '#/'}, 'Go to the overview'))};
 }
 
 let current = null;

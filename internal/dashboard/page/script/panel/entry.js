@@ -39,11 +39,11 @@ async function look(key, box, signal) {
 const yes = (b) => b ? 'yes' : 'no';
 
 function facts(e) {
-  const head = e.header ?? {};
+  const head = e.header?.createdAt ? e.header : {};
   const left = e.memory?.expiresAt ? (new Date(e.memory.expiresAt) - Date.now()) / 1000 : undefined;
   const rows = [
     ['Layer', layerName(e.layer)],
-    ['Age', e.ageMs == null ? undefined : millis(e.ageMs)],
+    ['Age', !head.createdAt ? undefined : millis(e.ageMs)],
     ['Created', head.createdAt && moment(head.createdAt)],
     ['In memory', e.memory?.present ? [bytes(e.memory.bytes), left !== undefined && `${span(left)} left`].filter(Boolean).join(', ') : 'no'],
     ['In Redis', e.redis?.present ? `${bytes(e.redis.bytes)}, ${e.redis.ttlMs > 0 ? `${span(e.redis.ttlMs / 1000)} left` : 'no expiry'}` : 'no'],

@@ -34,8 +34,12 @@ export function assistantForm(a, {action, save}) {
     response_format: json(a.response_format && a.response_format !== 'auto' ? a.response_format : null),
     tools: json(a.tools?.length ? a.tools : null),
     tool_resources: json(a.tool_resources),
+    fallbacks: json(a.fallbacks?.length ? a.fallbacks : null),
     metadata: json(Object.keys(a.metadata ?? {}).length ? a.metadata : null),
     ttl: number(cache.ttl, {min: 1, max: 2_592_000, step: 1}),
+    staleIfError: number(cache.stale_if_error, {min: 0, max: 2_592_000, step: 1}),
+    replayRate: number(cache.replay_rate, {min: 0, max: 10_000}),
+    safeTools: text((cache.safe_tools ?? []).join(', ')),
     words: text((skip.words ?? []).join(', ')),
     temperatureAbove: number(skip.temperature_above, {min: 0, max: 2}),
   };
@@ -48,7 +52,8 @@ export function assistantForm(a, {action, save}) {
 
   const error = h('p.error', {role: 'alert', hidden: true});
   const submit = h('button.primary', {type: 'submit'}, action);
-  const paramOf = {...c, 'cache.ttl': c.ttl, 'cache.skip.words': c.words, 'cache.skip.temperature_above': c.temperatureAbove};
+  const paramOf = {...c, 'cache.ttl': c.ttl, 'cache.stale_if_error': c.staleIfError, 'cache.replay_rate': c.replayRate, 'cache.safe_tools': c.safeTools,
+    'cache.skip.words': c.words, 'cache.skip.temperature_above': c.temperatureAbove};
 
   const form = h('form.assistant', {novalidate: true, onsubmit},
     h('div.grid', field('Name', c.name), field('Model', c.model, 'As the model server calls it.')),
@@ -59,15 +64,21 @@ export function assistantForm(a, {action, save}) {
       field('Lifetime of answers, in seconds', c.ttl, 'Empty: as the server is set up.'),
       normalize.el, timeSensitive.el, attachments.el,
       field('Skip questions with these words', c.words, 'Separated by commas.'),
-      field('Skip answers at a temperature above', c.temperatureAbove, 'Empty: cache them all.'))),
+      field('Skip answers at a temperature above', c.temperatureAbove, 'Empty: cache them all.'),
+      field('Seconds past its lifetime that an answer may be given while the model fails', c.staleIfError, '0: never. Empty: as the server is set up.'),
+      field('Pieces a second in which cached answers are streamed', c.replayRate, '0: at once. Empty: as the server is set up.'),
+      field('Tools whose calls may be cached', c.safeTools, 'Names separated by commas, or * for all. Only for tools without side effects.'))),
     h('details', h('summary', 'More about the model'), h('div.fold',
       h('div.grid', field('Temperature', c.temperature, '0 to 2. Empty: the model’s own.'), field('Top P', c.top_p, '0 to 1. Empty: the model’s own.')),
       field('Reasoning effort', c.reasoning_effort),
       field('Response format', c.response_format, 'JSON, such as {"type": "json_object"}. Empty: automatic.'),
       field('Tools', c.tools, 'A JSON list of function tools. The tool that queries data is always there when there is data.'),
+      field('Fallbacks', c.fallbacks, 'A JSON list of models to ask when this one fails, such as [{"model": "other"}].'),
       field('Tool resources', c.tool_resources, 'JSON.'),
       field('Metadata', c.metadata, 'A JSON object of texts.'))),
     error, h('div.row.end', submit));
+
+  const listOf = (control) => control.value.split(',').map((w) => w.trim()).filter(Boolean);
 
   // body gives what the form says, or undefined when something is wrong with it.
   function body() {
@@ -95,12 +106,13 @@ export function assistantForm(a, {action, save}) {
     const result = {
       name: c.name.value.trim() || null, description: c.description.value.trim() || null, instructions: c.instructions.value || null,
       model: c.model.value.trim(), temperature: numberOf(c.temperature), top_p: numberOf(c.top_p), reasoning_effort: c.reasoning_effort.value || null,
-      response_format: jsonOf(c.response_format) ?? 'auto', tools: jsonOf(c.tools) ?? [], tool_resources: jsonOf(c.tool_resources), metadata: jsonOf(c.metadata) ?? {},
+      response_format: jsonOf(c.response_format) ?? 'auto', tools: jsonOf(c.tools) ?? [], tool_resources: jsonOf(c.tool_resources), fallbacks: jsonOf(c.fallbacks) ?? [], metadata: jsonOf(c.metadata) ?? {},
       cache: {
         policy: policy.querySelector('input:checked').value, ttl: numberOf(c.ttl), normalize: normalize.box.checked,
+        stale_if_error: numberOf(c.staleIfError), replay_rate: numberOf(c.replayRate), safe_tools: listOf(c.safeTools),
         skip: {
           time_sensitive: timeSensitive.box.checked, attachments: attachments.box.checked, temperature_above: numberOf(c.temperatureAbove),
-          words: c.words.value.split(',').map((w) => w.trim()).filter(Boolean),
+          words: listOf(c.words),
         },
       },
     };
@@ -122,7 +134,7 @@ export function assistantForm(a, {action, save}) {
     try {
       await save(wanted);
     } catch (err) {
-      const control = paramOf[err.param];
+      const control = paramOf[err.param?.replace(/\[.*$/, '')];
       if (control) {
         complain(control, err.message);
         focusOn(control);

@@ -5,7 +5,7 @@ import {h, keyed, say} from '../dom.js';
 import {NONE, brief, bytes, count, layerName, millis, percent} from '../format.js';
 
 const asked = (l) => l.hits + l.misses;
-const hitTimes = (l) => l.hitP50 == null ? NONE : `${millis(l.hitP50)} · ${millis(l.hitP99)}`;
+const hitTimes = (l) => l.hitP50 == null || l.hits === 0 ? NONE : `${millis(l.hitP50)} · ${millis(l.hitP99)}`;
 const loadTimes = (l) => l.loads === 0 ? NONE : l.loadP50 == null ? millis(l.avgLoadTime) : `${millis(l.loadP50)} · ${millis(l.loadP99)}`;
 
 const few = [

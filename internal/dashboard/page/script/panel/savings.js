@@ -5,7 +5,7 @@ import {NONE, brief, count, millis, money, percent, share} from '../format.js';
 
 const figures = [
   {name: 'From the cache', hero: true, value: (m) => asked(m) ? percent(m.summary.overallHitRate) : NONE,
-    about: (m) => asked(m) ? `${count(m.summary.cacheHits)} of ${count(asked(m))} reads` : 'nothing was asked yet'},
+    about: (m) => asked(m) ? `${count(m.summary.cacheHits)} of ${count(asked(m))} reads` : 'nothing asked yet'},
   {name: 'Model calls avoided', value: (m) => brief(m.savings.modelCallsAvoided),
     about: (m) => part(m.savings.modelCallsAvoided, m.savings.modelCalls, 'made')},
   {name: 'Queries avoided', value: (m) => brief(m.savings.storeQueriesAvoided),
@@ -20,7 +20,7 @@ const asked = (m) => m.summary.cacheHits + m.summary.cacheMisses;
 
 function part(avoided, made, word) {
   const s = share(avoided, avoided + made);
-  return s === undefined ? 'none were needed yet' : `${percent(s)}; ${count(made)} ${word}`;
+  return s === undefined ? 'none yet' : `${percent(s)}; ${count(made)} ${word}`;
 }
 
 const unpriced = (m) => m.savings.moneySaved === 0 && m.savings.moneySpent === 0 && m.savings.unpricedModels?.length > 0;

@@ -27,7 +27,7 @@ export function trends() {
     {name: 'Average', value: (p) => p.requests > 0 ? p.avgMs : undefined},
   ]});
   let currency = 'USD';
-  const saved = chart({title: 'Money saved', format: (n) => money(n, currency), height: 130, least: 0.0001, series: [
+  const saved = chart({title: 'Money saved', format: (n) => money(n, currency), height: 130, least: 0.01, series: [
     {name: 'Saved', value: (p) => p.moneySaved, area: true},
   ]});
   const small = h('div.small-charts', [calls, times, saved].map((c) => h('div', h('h3', c.el.querySelector('title').textContent), c.el)));

@@ -121,8 +121,8 @@ function questions(tables) {
   for (const t of tables.slice(0, 2)) {
     const numbers = t.columns.find((c) => (c.type === 'number' || c.type === 'integer') && !/(^|_)id$/i.test(c.name));
     const things = t.name.replaceAll('_', ' ');
-    ideas.push(`How many ${things} are there?`);
-    if (numbers) ideas.push(`What is the average ${numbers.name.replaceAll('_', ' ')} of the ${things}?`);
+    ideas.push(things.endsWith('s') ? `How many ${things} are there?` : `How many rows does ${things} have?`);
+    if (numbers) ideas.push(`What is the average ${numbers.name.replaceAll('_', ' ')}${things.endsWith('s') ? ` of the ${things}` : ''}?`);
   }
   return ideas.slice(0, 3);
 }
