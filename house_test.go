@@ -53,7 +53,7 @@ var mayImport = map[string][]string{
 	"internal/fleet":      {"", "internal/monitor", "internal/price", "internal/redisconn"},
 	"internal/scrape":     {"cache", "cache/cacheprom", "internal/fleet", "internal/monitor", "internal/price"},
 	"internal/telemetry":  {"internal/layers"},
-	"internal/openaiapi":  {"", "internal/answer", "internal/layers", "internal/schema"},
+	"internal/openaiapi":  {"", "internal/answer", "internal/layers", "internal/price", "internal/schema"},
 	"internal/dashboard":  {},
 	"internal/cacheapi":   {"", "cache", "internal/eventlog", "internal/fleet", "internal/layers", "internal/monitor", "internal/price"},
 }

@@ -71,8 +71,21 @@ type Run struct {
 	// outputs while the status is requires_action.
 	RequiredAction []ToolCall `json:"required_action,omitempty"`
 
-	Usage *Usage    `json:"usage,omitempty"`
-	Steps []RunStep `json:"steps,omitempty"`
+	Usage  *Usage    `json:"usage,omitempty"`
+	Served *Served   `json:"served,omitempty"`
+	Steps  []RunStep `json:"steps,omitempty"`
+}
+
+// Served says where a run's answers came from and what they cost.
+type Served struct {
+	Cache string `json:"cache"`         // of the last answer: hit, miss, ..., as in X-Deja-Cache
+	Key   string `json:"key,omitempty"` // of the last answer in the cache
+
+	// What all answers together cost, and what the cache saved, in billionths of
+	// Currency; nil when a price was not known.
+	Cost     *int64 `json:"cost,omitempty"`
+	Saved    *int64 `json:"saved,omitempty"`
+	Currency string `json:"currency,omitempty"`
 }
 
 // RunError says why a run failed.

@@ -39,6 +39,25 @@ func (r *Reply) Bill() Bill {
 	return b
 }
 
+// served gives what a run shall remember of an answer that is whole, together
+// with what it remembers of earlier ones.
+func (r *Reply) served(before *deja.Served) *deja.Served {
+	b := r.Bill()
+	s := &deja.Served{Cache: string(r.Outcome), Key: r.Key, Cost: (*int64)(b.Cost), Saved: (*int64)(b.Saved), Currency: b.Currency}
+	if before != nil {
+		s.Cost, s.Saved = sum(s.Cost, before.Cost), sum(s.Saved, before.Saved)
+	}
+	return s
+}
+
+// sum is not known when a part of it is not.
+func sum(a, b *int64) *int64 {
+	if a == nil || b == nil {
+		return nil
+	}
+	return (*int64)(new(price.Money(*a).Plus(price.Money(*b))))
+}
+
 // avoided counts the answer as one that took no call. Queries are those that
 // the layers' own counters don't have.
 func (r *Reply) avoided(queries int64) {

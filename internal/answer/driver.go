@@ -74,7 +74,7 @@ func (d *driver) begin(ctx context.Context, seq int64, shown *deja.Run) (*RunStr
 		cancel(nil)
 		return nil, err
 	}
-	s := &RunStream{Run: shown, Outcome: d.reply.Outcome, Key: d.reply.Key, Age: d.reply.Age, feed: d.feed, rate: d.reply.rate, flight: d.reply.flight}
+	s := &RunStream{Run: shown, Outcome: d.reply.Outcome, Key: d.reply.Key, Age: d.reply.Age, Bill: d.reply.Bill(), feed: d.feed, rate: d.reply.rate, flight: d.reply.flight}
 	d.a.mu.Lock()
 	d.a.runs[d.run.ID] = liveRun{cancel, s}
 	d.a.mu.Unlock()
@@ -209,6 +209,7 @@ func (d *driver) rest(ctx context.Context, answer *deja.Answer) {
 	if d.run.Usage != nil {
 		usage = usage.Add(*d.run.Usage)
 	}
+	d.run.Served = d.reply.served(d.run.Served)
 	if answer.FinishReason == deja.FinishContentFilter {
 		d.fail(ctx, deja.Errorf(deja.CodeInvalid, "The model's content filter stopped the answer."))
 		return

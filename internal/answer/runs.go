@@ -40,6 +40,7 @@ type RunStream struct {
 	Outcome Outcome
 	Key     string
 	Age     time.Duration
+	Bill    Bill // as far as it was known then; Run.Served has it when the run rests
 
 	feed   *feed[RunEvent]
 	flight *flight // nil for a run that is told from the store

@@ -46,6 +46,7 @@ type runState struct {
 	ReasoningEffort     string          `bson:"reasoning_effort"`
 	RequiredAction      []deja.ToolCall `bson:"required_action"`
 	Usage               *deja.Usage     `bson:"usage"`
+	Served              *deja.Served    `bson:"served"`
 	Steps               []deja.RunStep  `bson:"steps"`
 }
 
@@ -60,7 +61,7 @@ func stateOf(r *deja.Run) runState {
 		MaxPromptTokens: r.MaxPromptTokens, MaxCompletionTokens: r.MaxCompletionTokens,
 		TruncationStrategy: r.TruncationStrategy, ToolChoice: r.ToolChoice,
 		ParallelToolCalls: r.ParallelToolCalls, ResponseFormat: r.ResponseFormat, ReasoningEffort: r.ReasoningEffort,
-		RequiredAction: r.RequiredAction, Usage: r.Usage, Steps: r.Steps,
+		RequiredAction: r.RequiredAction, Usage: r.Usage, Served: r.Served, Steps: r.Steps,
 	}
 }
 
@@ -76,6 +77,6 @@ func (d *runDoc) run() *deja.Run {
 		MaxPromptTokens: d.State.MaxPromptTokens, MaxCompletionTokens: d.State.MaxCompletionTokens,
 		TruncationStrategy: d.State.TruncationStrategy, ToolChoice: d.State.ToolChoice,
 		ParallelToolCalls: d.State.ParallelToolCalls, ResponseFormat: d.State.ResponseFormat, ReasoningEffort: d.State.ReasoningEffort,
-		RequiredAction: d.State.RequiredAction, Usage: d.State.Usage, Steps: d.State.Steps,
+		RequiredAction: d.State.RequiredAction, Usage: d.State.Usage, Served: d.State.Served, Steps: d.State.Steps,
 	}
 }

@@ -27,7 +27,7 @@ func (a *API) createChatCompletion(w *response, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	w.outcome, w.key, w.age = reply.Outcome, reply.Key, reply.Age
+	w.outcome, w.key, w.age, w.bill = reply.Outcome, reply.Key, reply.Age, reply.Bill()
 	head := completion{ID: deja.NewID(deja.CompletionPrefix), Created: seconds(a.o.Now()), Model: q.AssistantID}
 	if q.stream {
 		return streamChat(ctx, w, reply, head, q.usage)
@@ -37,12 +37,14 @@ func (a *API) createChatCompletion(w *response, r *http.Request) error {
 		return err
 	}
 	w.learn(reply, whole.Fallback)
-	return w.write(http.StatusOK, head.whole(whole))
+	c := head.whole(whole)
+	c.Deja = showBill(w.outcome, w.key, w.bill)
+	return w.write(http.StatusOK, c)
 }
 
 // learn takes over what is known of an answer's origin only when it begins.
 func (w *response) learn(r *answer.Reply, fallback string) {
-	w.outcome, w.age, w.fallback = r.Outcome, r.Age, fallback
+	w.outcome, w.age, w.fallback, w.bill = r.Outcome, r.Age, fallback, r.Bill()
 	_, w.stale = r.Stale()
 }
 
@@ -74,10 +76,15 @@ func streamChat(ctx context.Context, w *response, reply *answer.Reply, head comp
 			return nil
 		}
 		finished = true
-		if err := e.send("", head.finish(d)); err != nil || !usage {
-			return err
+		last := head.finish(d)
+		if usage {
+			if err := e.send("", last); err != nil {
+				return err
+			}
+			last = head.total(d)
 		}
-		return e.send("", head.total(d))
+		last.Deja = showBill(reply.Outcome, reply.Key, reply.Bill())
+		return e.send("", last)
 	})
 	if err != nil {
 		return err

@@ -23,6 +23,7 @@ type completionObject struct {
 	Choices           []choice     `json:"choices"`
 	Usage             *tokenCounts `json:"usage"`
 	SystemFingerprint string       `json:"system_fingerprint,omitempty"`
+	Deja              *billObject  `json:"deja,omitempty"`
 }
 
 type choice struct {
@@ -91,6 +92,7 @@ type chunkObject struct {
 	Choices           []chunkChoice `json:"choices"`
 	Usage             **tokenCounts `json:"usage,omitempty"` // absent, null or counts
 	SystemFingerprint string        `json:"system_fingerprint,omitempty"`
+	Deja              *billObject   `json:"deja,omitempty"` // of the last chunk
 }
 
 type chunkChoice struct {

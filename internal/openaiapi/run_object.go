@@ -35,6 +35,7 @@ type runObject struct {
 	ToolChoice          json.RawMessage   `json:"tool_choice"`
 	ParallelToolCalls   bool              `json:"parallel_tool_calls"`
 	ResponseFormat      json.RawMessage   `json:"response_format"`
+	Deja                *billObject       `json:"deja,omitempty"`
 }
 
 type requiredAction struct {
@@ -94,6 +95,7 @@ func showRun(r *deja.Run) runObject {
 		MaxPromptTokens: r.MaxPromptTokens, MaxCompletionTokens: r.MaxCompletionTokens,
 		TruncationStrategy: r.TruncationStrategy, ToolChoice: orAuto(r.ToolChoice),
 		ParallelToolCalls: r.ParallelToolCalls == nil || *r.ParallelToolCalls, ResponseFormat: orAuto(r.ResponseFormat),
+		Deja: showServed(r.Served),
 	}
 	if len(o.TruncationStrategy) == 0 {
 		o.TruncationStrategy = autoTruncation

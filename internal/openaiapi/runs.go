@@ -7,6 +7,7 @@ import (
 
 	"github.com/dejahq/deja"
 	"github.com/dejahq/deja/internal/answer"
+	"github.com/dejahq/deja/internal/price"
 )
 
 func (a *API) createRun(w *response, r *http.Request) error {
@@ -112,12 +113,15 @@ func (a *API) submitToolOutputs(w *response, r *http.Request) error {
 // sendRun answers with the run as it began, or with its events. created is the
 // thread that was created with it.
 func (a *API) sendRun(w *response, r *http.Request, s *answer.RunStream, stream bool, created *deja.Thread) error {
-	w.outcome, w.key, w.age = s.Outcome, s.Key, s.Age
+	w.outcome, w.key, w.age, w.bill = s.Outcome, s.Key, s.Age, s.Bill
 	if !stream {
 		pollSoon(w, s.Run)
 		return w.write(http.StatusOK, showRun(s.Run))
 	}
 	w.outcome, w.age, w.stale = s.Settled(r.Context())
+	if w.stale {
+		w.bill.Cost = new(price.Money) // what was about to be paid was not
+	}
 	e := newEventStream(w)
 	defer e.close()
 	if created != nil {

@@ -79,6 +79,7 @@ type response struct {
 	outcome answer.Outcome
 	key     string
 	age     time.Duration
+	bill    answer.Bill
 
 	stale    bool   // it has outlived its lifetime, and is given because no model answers
 	fallback string // who made it, when it was not the model that was asked for
@@ -118,6 +119,12 @@ func (w *response) provenance(status int) {
 		}
 		if w.outcome == answer.Hit || w.outcome == answer.Similar {
 			h.Set("Age", strconv.FormatInt(int64(w.age/time.Second), 10))
+		}
+		if w.bill.Cost != nil {
+			h.Set("X-Deja-Cost", w.bill.Cost.String())
+		}
+		if w.bill.Saved != nil {
+			h.Set("X-Deja-Saved", w.bill.Saved.String())
 		}
 		if w.stale {
 			h.Set("X-Deja-Stale", "true")

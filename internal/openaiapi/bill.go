@@ -1,0 +1,31 @@
+package openaiapi
+
+import (
+	"github.com/dejahq/deja"
+	"github.com/dejahq/deja/internal/answer"
+	"github.com/dejahq/deja/internal/price"
+)
+
+// billObject is deja's own addition to chat completions, their last chunk, and
+// runs: where the answer came from, what it cost, and what the cache saved.
+// usage beside it counts the tokens that the answer took when it was made, so
+// that of a hit, which costs nothing, is the same. An amount is null when the
+// price of its model is not known.
+type billObject struct {
+	Cache    string       `json:"cache"`
+	Cost     *price.Money `json:"cost"`
+	Saved    *price.Money `json:"saved"`
+	Currency string       `json:"currency"`
+	Key      string       `json:"key,omitempty"`
+}
+
+func showBill(o answer.Outcome, key string, b answer.Bill) *billObject {
+	return &billObject{Cache: string(o), Cost: b.Cost, Saved: b.Saved, Currency: b.Currency, Key: key}
+}
+
+func showServed(s *deja.Served) *billObject {
+	if s == nil {
+		return nil
+	}
+	return &billObject{Cache: s.Cache, Cost: (*price.Money)(s.Cost), Saved: (*price.Money)(s.Saved), Currency: s.Currency, Key: s.Key}
+}
