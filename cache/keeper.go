@@ -20,9 +20,12 @@ func (l *layer) keepLease(w *watch, nonce token) *keeper {
 	k := &keeper{layer: l, watch: w, nonce: nonce}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.timer = time.AfterFunc(leaseRenewal, k.renew)
+	k.timer = time.AfterFunc(k.pause(), k.renew)
 	return k
 }
+
+// pause is how long a lease goes without being renewed.
+func (k *keeper) pause() time.Duration { return k.layer.engine.o.LeaseTTL / 3 }
 
 // renew runs on the timer's goroutine. It holds the lock throughout, so that
 // a release comes after it.
@@ -45,7 +48,7 @@ func (k *keeper) renew() {
 			return
 		}
 	}
-	k.timer.Reset(leaseRenewal)
+	k.timer.Reset(k.pause())
 }
 
 // release gives the lease back; once.

@@ -37,7 +37,12 @@ type Options struct {
 	Node        string        // this node's name; default host name and a random part
 	SoftTimeout time.Duration // how long a Get waits for Redis before it goes on without; default 100 ms
 	HardTimeout time.Duration // how long any Redis command may take; default 1 s
-	Logger      *slog.Logger  // default discards
+	// LeaseTTL is how long a lease outlives its holder's last word: when a node
+	// dies, what it was loading can be loaded by another after this. A node
+	// renews its leases three times as often, and one that is held up for
+	// longer loses them. Default 3 s.
+	LeaseTTL time.Duration
+	Logger   *slog.Logger // default discards
 	// OnEvent, when set, is told what operators want to know of. It is called
 	// on the engine's goroutines, several at a time, the one that reads from
 	// Redis among them: it must return at once and not call the engine.
@@ -48,6 +53,8 @@ const (
 	defaultMemoryBytes = 64 << 20
 	defaultSoftTimeout = 100 * time.Millisecond
 	defaultHardTimeout = time.Second
+	defaultLeaseTTL    = 3 * time.Second
+	minLeaseTTL        = 100 * time.Millisecond
 	minMemoryBytes     = 64 << 10
 )
 
@@ -60,6 +67,9 @@ func (o Options) resolve() (Options, error) {
 	}
 	if o.HardTimeout == 0 {
 		o.HardTimeout = max(defaultHardTimeout, o.SoftTimeout)
+	}
+	if o.LeaseTTL == 0 {
+		o.LeaseTTL = defaultLeaseTTL
 	}
 	if o.Node == "" {
 		host, err := os.Hostname()
@@ -74,6 +84,8 @@ func (o Options) resolve() (Options, error) {
 	switch {
 	case o.MemoryBytes < minMemoryBytes:
 		return o, fmt.Errorf("%w: MemoryBytes %d is under %d", ErrOptions, o.MemoryBytes, int64(minMemoryBytes))
+	case o.LeaseTTL < minLeaseTTL:
+		return o, fmt.Errorf("%w: LeaseTTL %v is under %v", ErrOptions, o.LeaseTTL, minLeaseTTL)
 	case o.SoftTimeout < 0 || o.HardTimeout < o.SoftTimeout:
 		return o, fmt.Errorf("%w: SoftTimeout %v, HardTimeout %v", ErrOptions, o.SoftTimeout, o.HardTimeout)
 	case len(o.Prefix) > maxPrefix || strings.ContainsFunc(o.Prefix, unusable):

@@ -23,7 +23,7 @@ func openRemote(e *Engine) error {
 	r.fleet = fleet{remote: r, kick: make(chan struct{}, 1)}
 	r.fleet.cursor.Store(-1)
 	r.soft = deadlines{clock: e.clock, after: e.o.SoftTimeout}
-	r.breaker.slow = e.o.SoftTimeout / 2
+	r.breaker.slow, r.breaker.tell = e.o.SoftTimeout/2, r.trip
 	r.breaker.open.Store(true)
 	options := *e.o.Redis
 	if options.Name == "" {

@@ -20,9 +20,6 @@ import (
 // This file and scripts.go are all that knows Redis commands.
 
 const (
-	leaseTTL     = 3 * time.Second
-	leaseRenewal = leaseTTL / 3
-
 	// lineageTTL is how long the generation of everything and the masters that
 	// were met are remembered after they were last seen.
 	lineageTTL = 2 * maxTTL
@@ -32,8 +29,11 @@ const (
 	groupTTL = time.Hour
 )
 
-// errAway says that Redis is not being asked at the moment.
-var errAway = errors.New("cache: redis is away")
+var (
+	// errAway says that Redis is not being asked at the moment.
+	errAway = errors.New("cache: redis is away")
+	errSlow = errors.New("answers are slow")
+)
 
 // remote is Redis as the engine sees it.
 type remote struct {
@@ -66,18 +66,21 @@ func (r *remote) client() (rueidis.Client, bool) {
 // at all is not.
 func (r *remote) note(began int64, err error) error {
 	if err == nil || rueidis.IsRedisNil(err) {
-		if r.breaker.good(time.Duration(r.engine.now() - began)) {
-			r.trip(errors.New("answers are slow"))
-		}
+		r.breaker.good(time.Duration(r.engine.now() - began))
 		return err
+	}
+	if errors.Is(err, context.Canceled) {
+		return err // a caller who has left says nothing about Redis
 	}
 	if reply, ok := rueidis.IsRedisErr(err); ok && !unfit(reply.Error()) {
 		r.failed(err)
 		return err
 	}
 	r.failed(err)
-	if r.breaker.bad() {
-		r.trip(err)
+	if errors.Is(err, context.DeadlineExceeded) {
+		r.breaker.late(err)
+	} else {
+		r.breaker.bad(err)
 	}
 	return err
 }
@@ -148,14 +151,14 @@ const (
 // lease asks for the value, or the right to fill it. seen is the checksum of
 // a value that the caller can't use, 0 for none; force disregards any value.
 func (r *remote) lease(ctx context.Context, key string, nonce token, seen uint32, force bool) (leaseReply, []byte, error) {
-	m, err := r.script(ctx, leaseScript, key, leaseArgs(nonce, seen, force)...)
+	m, err := r.script(ctx, leaseScript, key, r.leaseArgs(nonce, seen, force)...)
 	if err != nil {
 		return 0, nil, err
 	}
 	return readLease(m)
 }
 
-func leaseArgs(nonce token, seen uint32, force bool) []string {
+func (r *remote) leaseArgs(nonce token, seen uint32, force bool) []string {
 	mark, any := "", "0"
 	if seen != 0 {
 		mark = string(binary.BigEndian.AppendUint32(nil, seen))
@@ -163,7 +166,7 @@ func leaseArgs(nonce token, seen uint32, force bool) []string {
 	if force {
 		any = "1"
 	}
-	return []string{nonce.String(), millis(leaseTTL), mark, any}
+	return []string{nonce.String(), millis(r.engine.o.LeaseTTL), mark, any}
 }
 
 // readLease gives the reply's kind and what comes with it, if anything.

@@ -80,7 +80,7 @@ const (
 // held, it gives the holder.
 func (r *remote) claim(ctx context.Context, key string, nonce token, seen uint32, force bool) (leaseReply, []byte, error) {
 	m, err := r.scriptKeys(ctx, claimScript, []string{key, r.leaseKey(key), r.floorKey(key), r.followedKey(key)},
-		append(leaseArgs(nonce, seen, force), millis(followedTTL))...)
+		append(r.leaseArgs(nonce, seen, force), millis(followedTTL))...)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -89,13 +89,13 @@ func (r *remote) claim(ctx context.Context, key string, nonce token, seen uint32
 
 // takeLease takes a lease away from its holder, and says whether it did.
 func (r *remote) takeLease(ctx context.Context, key string, holder, nonce token) (bool, error) {
-	n, err := r.count(ctx, supersedeScript, []string{r.leaseKey(key)}, holder.String(), nonce.String(), millis(leaseTTL))
+	n, err := r.count(ctx, supersedeScript, []string{r.leaseKey(key)}, holder.String(), nonce.String(), millis(r.engine.o.LeaseTTL))
 	return n == 1, err
 }
 
 // renew prolongs a lease, and says whether it still stands.
 func (r *remote) renew(ctx context.Context, key string, nonce token) (leaseState, error) {
-	n, err := r.count(ctx, renewScript, []string{r.leaseKey(key), r.makerKey(key, nonce)}, nonce.String(), millis(leaseTTL))
+	n, err := r.count(ctx, renewScript, []string{r.leaseKey(key), r.makerKey(key, nonce)}, nonce.String(), millis(r.engine.o.LeaseTTL))
 	return leaseState(n), err
 }
 

@@ -81,7 +81,7 @@ return 1
 
 func (r *remote) publish(ctx context.Context, key string, nonce token, kind string, piece []byte) (bool, error) {
 	n, err := r.count(ctx, publishScript, []string{r.leaseKey(key), r.liveKey(key), r.makerKey(key, nonce)},
-		nonce.String(), kind, rueidis.BinaryString(piece), strconv.Itoa(livePieces), millis(liveTTL), millis(leaseTTL))
+		nonce.String(), kind, rueidis.BinaryString(piece), strconv.Itoa(livePieces), millis(liveTTL), millis(r.engine.o.LeaseTTL))
 	return n == 1, err
 }
 

@@ -1,6 +1,7 @@
 package redisconn
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -44,6 +45,8 @@ type Hooks struct {
 // dials in the background and again whenever the connection is lost. It is
 // safe for concurrent use.
 type Conn struct {
+	patience time.Duration // Options.AnswerWithin
+
 	option rueidis.ClientOption
 	guard  Secrecy
 	hooks  Hooks
@@ -69,6 +72,8 @@ func OpenWith(o Options, h Hooks) (*Conn, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Conn{
+		patience: cmp.Or(o.AnswerWithin, answerWithin),
+
 		option: clientOption(o, t, h),
 		guard:  t.secrecy(),
 		hooks:  h,
@@ -91,7 +96,7 @@ func clientOption(o Options, t target, h Hooks) rueidis.ClientOption {
 		TLSConfig:        t.tls,
 		ClientName:       o.Name,
 		Dialer:           dialer,
-		ConnWriteTimeout: answerWithin,
+		ConnWriteTimeout: cmp.Or(o.AnswerWithin, answerWithin),
 		// One connection per server. With more, rueidis picks one at random
 		// for each command, and a key read on one connection and written on
 		// another breaks the order in which replies and pushes arrive.
@@ -190,7 +195,19 @@ func (c *Conn) contact(ctx context.Context) error {
 		c.mu.Unlock()
 		client = fresh
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	for {
+		began := time.Now()
+		err := c.ping(ctx, client)
+		// When the time to answer has run out much later than it should have,
+		// this process was not running, and the answer may be there.
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) < 2*c.patience || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+func (c *Conn) ping(ctx context.Context, client rueidis.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, c.patience)
 	defer cancel()
 	return Ping(ctx, client)
 }

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Options say where Redis is and how to get in. The zero value is the server
@@ -41,6 +42,11 @@ type Options struct {
 
 	// Name is shown by CLIENT LIST; it must not hold spaces.
 	Name string
+
+	// AnswerWithin is how long the server may take to answer before the
+	// connection counts as lost. A dead connection is noticed within this and
+	// 600 ms. Default 1 s.
+	AnswerWithin time.Duration
 
 	// Dial makes the connections, of TCP, to servers and sentinels: through a
 	// tunnel, say. TLS is put on top of it. Default: a net.Dialer.
@@ -109,6 +115,8 @@ func (o Options) resolve() (target, error) {
 		t.tls = o.TLS.Clone()
 	}
 	switch {
+	case o.AnswerWithin < 0:
+		return target{}, fmt.Errorf("%w: AnswerWithin is negative", ErrOptions)
 	case t.db < 0:
 		return target{}, fmt.Errorf("%w: database %d is negative", ErrOptions, t.db)
 	case t.username != "" && t.password == "":
