@@ -18,7 +18,9 @@ import (
 	"github.com/dejahq/deja/internal/layers"
 	"github.com/dejahq/deja/internal/llm"
 	"github.com/dejahq/deja/internal/llm/llmtest"
+	"github.com/dejahq/deja/internal/monitor"
 	"github.com/dejahq/deja/internal/openaiapi"
+	"github.com/dejahq/deja/internal/price"
 	"github.com/dejahq/deja/internal/sqlite"
 )
 
@@ -56,7 +58,7 @@ func newServer(t *testing.T) *server {
 	check(t, err)
 	client, err := llm.New(llm.Options{BaseURL: s.model.URL, MaxRetries: -1, Logger: log})
 	check(t, err)
-	answerer, err := answer.New(answer.Options{Layers: s.layers, Model: client})
+	answerer, err := answer.New(answer.Options{Layers: s.layers, Model: client, Monitor: monitor.New(monitor.Options{Prices: prices()})})
 	check(t, err)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 5*time.Second)
@@ -76,6 +78,13 @@ func newServer(t *testing.T) *server {
 	t.Cleanup(web.Close)
 	s.url = web.URL
 	return s
+}
+
+// prices are those of the models whose names begin with priced-: a thousand
+// tokens cost 1 when they are read, 0.5 when they were cached, 2 when they are
+// said.
+func prices() *price.Book {
+	return price.Fixed(price.New("", price.Model{Name: "priced-*", Prompt: 1000e6, Cached: 500e6, Completion: 2000e6}))
 }
 
 func check(t testing.TB, err error) {
