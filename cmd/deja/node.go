@@ -14,6 +14,7 @@ import (
 	"github.com/dejahq/deja/internal/answer"
 	"github.com/dejahq/deja/internal/cacheapi"
 	"github.com/dejahq/deja/internal/dashboard"
+	"github.com/dejahq/deja/internal/eventlog"
 	"github.com/dejahq/deja/internal/layers"
 	"github.com/dejahq/deja/internal/middleware"
 	"github.com/dejahq/deja/internal/mongo"
@@ -34,7 +35,9 @@ type node struct {
 	answerer *answer.Answerer
 	monitor  *monitor.Monitor
 	models   *upstreams.Set
+	cached   *cacheapi.API
 	log      *slog.Logger
+	observed
 
 	unwatch  func() // ends what goes on in the background; nil before it begins
 	watching sync.WaitGroup
@@ -43,7 +46,7 @@ type node struct {
 // openNode opens what the configuration names. The store must be there; Redis
 // may be away.
 func openNode(ctx context.Context, c *config, log *slog.Logger) (_ *node, err error) {
-	n := &node{log: log}
+	n := &node{log: log, observed: observed{events: eventlog.New(0)}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, n.close(ctx))
@@ -57,7 +60,7 @@ func openNode(ctx context.Context, c *config, log *slog.Logger) (_ *node, err er
 		return n, err
 	}
 	n.engine, err = cache.Open(ctx, cache.Options{
-		Redis: c.redis(), Prefix: c.Prefix, MemoryBytes: int64(c.Memory), Logger: log,
+		Redis: c.redis(), Prefix: c.Prefix, MemoryBytes: int64(c.Memory), OnEvent: n.events.Engine, Logger: log,
 	})
 	if err != nil {
 		return n, usageError{err}
@@ -69,6 +72,9 @@ func openNode(ctx context.Context, c *config, log *slog.Logger) (_ *node, err er
 	n.monitor = monitor.New(monitor.Options{
 		Prices: prices, Layers: func() []cache.LayerStats { return n.engine.Stats().Layers },
 	})
+	if err := n.observe(ctx, c); err != nil {
+		return n, err
+	}
 	kinds, err := layers.New(n.engine, n.store, layers.Options{
 		Off: c.Caching == "off", AssistantTTL: time.Duration(c.AssistantTTL), SchemaTTL: time.Duration(c.SchemaTTL),
 		ContextTTL: time.Duration(c.ContextTTL), AnswerTTL: time.Duration(c.AnswerTTL), AnswersKept: time.Duration(c.StaleIfError), Logger: log,
@@ -76,7 +82,7 @@ func openNode(ctx context.Context, c *config, log *slog.Logger) (_ *node, err er
 	if err != nil {
 		return n, err
 	}
-	if n.models, err = openModels(c, log); err != nil {
+	if n.models, err = n.openModels(c, log); err != nil {
 		return n, usageError{err}
 	}
 	n.answerer, err = answer.New(answer.Options{
@@ -101,6 +107,7 @@ func openNode(ctx context.Context, c *config, log *slog.Logger) (_ *node, err er
 	n.unwatch = cancel
 	n.watching.Go(func() { prices.Run(ctx) })
 	n.watching.Go(func() { n.monitor.Run(ctx) })
+	n.watching.Go(func() { n.fleet.Run(ctx) })
 	n.watching.Go(func() { n.answerer.Run(ctx, watched == nil) })
 	n.watching.Go(func() { kinds.Run(ctx) })
 	if watched != nil {
@@ -166,17 +173,19 @@ func (n *node) routes(c *config, kinds *layers.Layers) (http.Handler, error) {
 		return nil, err
 	}
 	v1.Routes(mux)
-	cached, err := cacheapi.New(cacheapi.Options{
-		Layers: kinds, Monitor: n.monitor, Model: n.models.Name(), Version: version(), Logger: n.log,
+	n.cached, err = cacheapi.New(cacheapi.Options{
+		Layers: kinds, Monitor: n.monitor, Fleet: n.fleet, Events: n.events, Breakers: n.breakers, Model: n.models.Name(), Version: version(), Logger: n.log,
 	})
 	if err != nil {
 		return nil, err
 	}
+	cached := n.cached
 	cached.Routes(mux)
+	mux.Handle("GET /metrics", n.page)
 	// Without these the mux would redirect to the subtrees, and answer the
 	// rest in plain text.
 	mux.HandleFunc("/api/cache", func(w http.ResponseWriter, r *http.Request) {
-		cached.WriteError(w, r, deja.Errorf(deja.CodeNotFound, "There is health, metrics and invalidate under /api/cache."))
+		cached.WriteError(w, r, deja.Errorf(deja.CodeNotFound, "There is health, metrics, timeline, days, events, live, entry and invalidate under /api/cache."))
 	})
 	nothing := func(w http.ResponseWriter, r *http.Request) {
 		v1.WriteError(w, r, deja.Errorf(deja.CodeNotFound, "There is no %s %.200s here; the APIs are /v1 and /api/cache.", r.Method, r.URL.Path))
@@ -197,7 +206,7 @@ func (n *node) routes(c *config, kinds *layers.Layers) (http.Handler, error) {
 		return nil, err
 	}
 	chain := []middleware.Middleware{
-		middleware.RequestID(), middleware.AccessLog(n.log), middleware.Observe(n.monitor),
+		middleware.RequestID(), middleware.AccessLog(n.log), middleware.Observe(n.monitor, n.traced), middleware.Spans(n.sent),
 		middleware.Recover(n.log, refuse), middleware.SecurityHeaders(), middleware.Patience(bodyPause), guard,
 	}
 	closed := []middleware.Middleware{middleware.Identify(c.proxies()), middleware.Authenticate(c.APIKeys, refuse)}
@@ -208,6 +217,7 @@ func (n *node) routes(c *config, kinds *layers.Layers) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	cached.Probes(open)
 	behind := middleware.Chain(mux, append(closed, middleware.Route())...)
 	return middleware.Chain(unlessOpen(open, behind), chain...), nil
 }
@@ -248,6 +258,7 @@ func (n *node) close(ctx context.Context) error {
 		n.unwatch()
 		n.watching.Wait()
 	}
+	errs = append(errs, n.closeObserved(ctx))
 	if n.limiter != nil {
 		errs = append(errs, n.limiter.Close())
 	}

@@ -85,14 +85,14 @@ func modelServerFile(name string) ([]modelServer, error) {
 
 // openModels makes the model servers that the configuration names. The default
 // one is the built-in model when no other is configured for it.
-func openModels(c *config, log *slog.Logger) (*upstreams.Set, error) {
+func (n *node) openModels(c *config, log *slog.Logger) (*upstreams.Set, error) {
 	client := func(baseURL string, key deja.Secret) (*llm.Client, error) {
 		return llm.New(llm.Options{
 			BaseURL: baseURL, APIKey: key, Timeout: time.Duration(c.ModelTimeout),
-			FirstTokenTimeout: time.Duration(c.FirstTokenTimeout), Logger: log,
+			FirstTokenTimeout: time.Duration(c.FirstTokenTimeout), Wrap: n.wrap, Logger: log,
 		})
 	}
-	o := upstreams.Options{Logger: log}
+	o := upstreams.Options{OnChange: n.modelBreaker, Logger: log}
 	var err error
 	if c.localModel() {
 		o.Default, err = localmodel.New(localmodel.Options{})
