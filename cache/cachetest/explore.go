@@ -21,6 +21,7 @@ type Exploration struct {
 	Workers  int           // per node; default 3
 	Keys     int           // default 6
 	Duration time.Duration // default 5 s
+	Enough   int           // a run without faults follows, of a minute at most, until so many writes were acknowledged
 	Seed     uint64
 	Promise  cache.Promise // default Bounded
 	Topology string        // of Topologies; default Standalone
@@ -49,7 +50,7 @@ func Explore(ctx context.Context, tb redistest.TB, x Exploration) (Report, error
 	if err != nil {
 		return Report{}, err
 	}
-	run := &run{x: x, redis: redis, began: time.Now(), newest: make([]atomic.Int64, x.Keys)}
+	run := &run{x: x, redis: redis, newest: make([]atomic.Int64, x.Keys)}
 	for i := range run.newest {
 		run.newest[i].Store(1)
 	}
@@ -58,7 +59,9 @@ func Explore(ctx context.Context, tb redistest.TB, x Exploration) (Report, error
 			return Report{}, err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, x.Duration)
+	run.settle(ctx)
+	run.began = time.Now()
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wg sync.WaitGroup
 	for n := range x.Nodes {
@@ -66,7 +69,13 @@ func Explore(ctx context.Context, tb redistest.TB, x Exploration) (Report, error
 			wg.Go(func() { run.work(ctx, n, rand.New(rand.NewPCG(x.Seed, uint64(n*1000+w)))) })
 		}
 	}
-	faults := run.spoil(ctx, rand.New(rand.NewPCG(x.Seed, 1<<32)))
+	spoilt, stop := context.WithTimeout(ctx, x.Duration)
+	defer stop()
+	faults := run.spoil(spoilt, rand.New(rand.NewPCG(x.Seed, 1<<32)))
+	for late := time.Now().Add(time.Minute); run.acknowledged.Load() < int64(x.Enough) && ctx.Err() == nil && time.Now().Before(late); {
+		pause(ctx, 20*time.Millisecond)
+	}
+	cancel()
 	wg.Wait()
 	for _, e := range run.engines {
 		_ = e.Close()
@@ -110,6 +119,8 @@ type run struct {
 	began    time.Time
 	newest   []atomic.Int64 // the source: the version of each key
 
+	acknowledged atomic.Int64 // writes
+
 	mu      sync.Mutex
 	history []Op
 	failed  int
@@ -122,8 +133,8 @@ func (r *run) addNode(ctx context.Context, tb redistest.TB) error {
 	e, err := cache.Open(wallclock.With(ctx, clock), cache.Options{
 		Redis:       &options,
 		Node:        "node" + strconv.Itoa(len(r.engines)),
-		SoftTimeout: 50 * time.Millisecond,
-		HardTimeout: 500 * time.Millisecond,
+		SoftTimeout: 200 * time.Millisecond,
+		HardTimeout: time.Second,
 	})
 	if err != nil {
 		return err
@@ -140,6 +151,22 @@ func (r *run) addNode(ctx context.Context, tb redistest.TB) error {
 	return nil
 }
 
+// settle waits until the nodes know of each other. It goes on without, when
+// they don't in time.
+func (r *run) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	for _, l := range r.layers {
+		for ctx.Err() == nil {
+			got, err := l.Invalidate(ctx, "settled", 0)
+			if err == nil && got.Remote && got.Nodes == r.x.Nodes && (r.x.Promise != cache.Acknowledged || got.Acknowledged == got.Nodes) {
+				break
+			}
+			pause(ctx, 10*time.Millisecond)
+		}
+	}
+}
+
 // work is one client of one node.
 func (r *run) work(ctx context.Context, node int, random *rand.Rand) {
 	var ops []Op
@@ -147,6 +174,9 @@ func (r *run) work(ctx context.Context, node int, random *rand.Rand) {
 	for ctx.Err() == nil {
 		op, ok := r.step(ctx, node, random.IntN(r.x.Keys), random)
 		if ok {
+			if op.Write {
+				r.acknowledged.Add(1)
+			}
 			ops = append(ops, op)
 		} else {
 			failed++
