@@ -14,6 +14,7 @@ func TestCommandScripts(t *testing.T) {
 	for name, more := range map[string]map[string][]string{
 		"ask":        nil,
 		"assistants": {"EMPTY": nil, "GUARDED": {"--api-keys=sk-of-the-test"}},
+		"bench":      {"LIMITED": {"--rate-limit=40", "--rate-limit-loopback"}},
 		"data":       nil,
 		"top":        nil,
 	} {
@@ -25,6 +26,11 @@ func TestCommandScripts(t *testing.T) {
 				if _, err := api.CreateAssistant(t.Context(), client.AssistantParams{Model: new("test-model"), Name: new("Twin")}); err != nil {
 					t.Fatal(err)
 				}
+			}
+			if name == "bench" {
+				_, flags := upstream(t)
+				paid, _ := startNode(t, flags...)
+				vars["PAID"] = paid.url
 			}
 			for variable, flags := range more {
 				other, _ := startNode(t, flags...)

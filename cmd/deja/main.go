@@ -28,6 +28,7 @@ type commands struct {
 	Assistants assistantsCmd `cmd:"" help:"Make, show and change assistants of a running server."`
 	Data       dataCmd       `cmd:"" help:"Give assistants data, and see what they have."`
 	Cache      cacheCmd      `cmd:"" help:"Look at and steer the cache of a running server."`
+	Bench      benchCmd      `cmd:"" help:"Replay a workload with the caches off and on, and compare."`
 	Completion completionCmd `cmd:"" help:"Print what a shell needs to complete deja's command line."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
