@@ -87,6 +87,7 @@ func decodeChat(ev sseEvent, a *Answer) (Event, bool, error) {
 			FinishReason string `json:"finish_reason"`
 		} `json:"choices"`
 		Usage *Usage          `json:"usage"`
+		Deja  *Bill           `json:"deja"`
 		Error json.RawMessage `json:"error"`
 	}
 	if err := json.Unmarshal(ev.data, &chunk); err != nil {
@@ -107,6 +108,9 @@ func decodeChat(ev sseEvent, a *Answer) (Event, bool, error) {
 	}
 	if chunk.Usage != nil {
 		a.Usage = *chunk.Usage
+	}
+	if chunk.Deja != nil {
+		a.Bill = *chunk.Deja
 	}
 	return out, false, nil
 }

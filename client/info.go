@@ -28,6 +28,7 @@ type Info struct {
 	Outcome   Outcome       // empty when the answer has nothing to do with the cache
 	Key       string        // the answer's key in the cache
 	Age       time.Duration // of a cached answer
+	Bill      Bill          // whole at the end of an answer
 	Timing    []Span        // the layers that were looked into, in order
 	RequestID string
 }
@@ -55,6 +56,7 @@ func readInfo(h http.Header) Info {
 		Key:       h.Get("X-Deja-Cache-Key"),
 		Timing:    parseServerTiming(h.Values("Server-Timing")),
 		RequestID: h.Get(requestIDHeader),
+		Bill:      readBill(h),
 	}
 	if s, err := strconv.ParseInt(h.Get("Age"), 10, 32); err == nil && s > 0 {
 		info.Age = time.Duration(s) * time.Second

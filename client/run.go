@@ -59,6 +59,7 @@ func runState(ev sseEvent, a *Answer) error {
 		Status    string     `json:"status"`
 		Model     string     `json:"model"`
 		Usage     *Usage     `json:"usage"`
+		Deja      *Bill      `json:"deja"`
 		LastError *wireError `json:"last_error"`
 	}
 	if err := unmarshalEvent(ev, &run); err != nil {
@@ -67,6 +68,9 @@ func runState(ev sseEvent, a *Answer) error {
 	a.RunID, a.RunStatus, a.Model = run.ID, run.Status, run.Model
 	if run.Usage != nil {
 		a.Usage = *run.Usage
+	}
+	if run.Deja != nil {
+		a.Bill = *run.Deja
 	}
 	switch run.Status {
 	case "failed", "expired", "cancelled":

@@ -14,7 +14,7 @@ type askedCost struct {
 	Currency string   `json:"currency,omitempty"`
 }
 
-func costOf(*client.Answer) askedCost { return askedCost{} }
+func costOf(a *client.Answer) askedCost { return askedCost(a.Bill) }
 
 // String says it in words; nothing when it isn't known.
 func (c askedCost) String() string {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -50,6 +51,8 @@ func printMetrics(out io.Writer, m *client.Metrics) error {
 	fmt.Fprintf(w, "queries\t%d made, %d avoided (%.1f %%)\n", v.StoreQueries, v.StoreQueriesAvoided, v.QueryReduction)
 	fmt.Fprintf(w, "model calls\t%d made, %d avoided\n", v.ModelCalls, v.ModelCallsAvoided)
 	fmt.Fprintf(w, "tokens\t%d used, %d avoided\n", v.Tokens, v.TokensAvoided)
+	fmt.Fprintf(w, "money\t%s %s spent, %s saved%s\n", money(v.MoneySpent), v.Currency, money(v.MoneySaved), unpriced(v.UnpricedModels))
+	fmt.Fprintf(w, "waiting\t%s for answers, %s saved\n", milliseconds(v.TimeSpent), milliseconds(v.TimeSaved))
 	if err := w.Flush(); err != nil {
 		return err
 	}
@@ -63,6 +66,10 @@ func printMetrics(out io.Writer, m *client.Metrics) error {
 		return err
 	}
 
+	if err := printAccounts(w, m.Ledger); err != nil {
+		return err
+	}
+
 	fmt.Fprintln(w, "\nendpoint\trequests\thits\tmisses\thit rate\tavg ms\tp95 ms")
 	busiest := func(a, b string) int {
 		return cmp.Or(cmp.Compare(m.Performance[b].TotalRequests, m.Performance[a].TotalRequests), cmp.Compare(a, b))
@@ -72,6 +79,35 @@ func printMetrics(out io.Writer, m *client.Metrics) error {
 		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%.1f %%\t%.2f\t%.2f\n", name, p.TotalRequests, p.CacheHits, p.CacheMisses, p.HitRate, p.AvgResponseTime, p.P95)
 	}
 	return w.Flush()
+}
+
+// printAccounts shows whom the spending and the savings belong to.
+func printAccounts(w *tabwriter.Writer, l client.Ledger) error {
+	if len(l.Assistants) == 0 {
+		return nil
+	}
+	fmt.Fprintf(w, "\nassistant\tquestions\tmodel calls\tavoided\ttokens\tavoided\t%s spent\tsaved\ttime saved\n", l.Currency)
+	for _, a := range l.Assistants {
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\n", a.AssistantID, a.Requests, a.ModelCalls, a.ModelCallsAvoided,
+			a.PromptTokens+a.CompletionTokens, a.TokensAvoided, money(a.MoneySpent), money(a.MoneySaved), milliseconds(a.TimeSaved))
+	}
+	return w.Flush()
+}
+
+// unpriced names the models whose money is missing.
+func unpriced(models []string) string {
+	if len(models) == 0 {
+		return ""
+	}
+	return "; without what has no price: " + strings.Join(models, ", ")
+}
+
+func milliseconds(ms float64) string {
+	d := time.Duration(ms * float64(time.Millisecond))
+	if d >= time.Second {
+		return d.Round(100 * time.Millisecond).String()
+	}
+	return d.Round(10 * time.Microsecond).String()
 }
 
 // averages compares hits with misses, as far as there were any.
