@@ -40,7 +40,10 @@ func newFleet(t *testing.T, n int) (*redistest.Server, []*house) {
 	redis, model, store := redistest.Start(t), llmtest.NewServer(t), newStore(t)
 	nodes := make([]*house, n)
 	for i := range nodes {
-		nodes[i] = newNode(t, model, store, cache.Options{Redis: &cache.RedisOptions{URL: redis.URL()}, SoftTimeout: 5 * time.Second, HardTimeout: 10 * time.Second})
+		nodes[i] = newNode(t, model, store, cache.Options{
+			Redis:       &cache.RedisOptions{URL: redis.URL(), AnswerWithin: 20 * time.Second},
+			SoftTimeout: 10 * time.Second, HardTimeout: 20 * time.Second,
+		})
 	}
 	return redis, nodes
 }
