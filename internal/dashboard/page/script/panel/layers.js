@@ -5,12 +5,13 @@ import {h, keyed, say} from '../dom.js';
 import {NONE, brief, bytes, count, layerName, millis, percent} from '../format.js';
 
 const asked = (l) => l.hits + l.misses;
-const hitTimes = (l) => l.hitP50 == null || l.hits === 0 ? NONE : `${millis(l.hitP50)} · ${millis(l.hitP99)}`;
-const loadTimes = (l) => l.loads === 0 ? NONE : l.loadP50 == null ? millis(l.avgLoadTime) : `${millis(l.loadP50)} · ${millis(l.loadP99)}`;
+const short = (ms) => ms === 0 ? '< 1 µs' : millis(ms); // the server counts in whole microseconds
+const hitTimes = (l) => l.hitP50 == null || l.hits === 0 ? NONE : `${short(l.hitP50)} · ${short(l.hitP99)}`;
+const loadTimes = (l) => l.loadP50 > 0 ? `${millis(l.loadP50)} · ${millis(l.loadP99)}` : l.loads > 0 ? millis(l.avgLoadTime) : NONE;
 
 const few = [
   {name: 'Hits', value: (l) => brief(l.hits)},
-  {name: 'Misses', value: (l) => brief(l.misses)},
+  {name: 'Misses', value: (l) => brief(l.misses), desk: true},
   {name: 'Hit, p50 · p99', value: hitTimes, wide: true},
   {name: 'Load, p50 · p99', value: loadTimes, wide: true},
 ];
@@ -40,7 +41,7 @@ export function layers({detailed = false} = {}) {
   const columns = detailed ? all : few;
   const body = h('tbody');
   const head = h('tr', h('th', {scope: 'col'}, 'Layer'), h('th', {scope: 'col'}, 'Hit rate'),
-    columns.map((c) => h('th.n', {scope: 'col', class: c.wide ? 'wide' : '', title: c.about}, c.name)));
+    columns.map((c) => h('th.n', {scope: 'col', class: room(c), title: c.about}, c.name)));
   const el = h('div.scroll', {role: 'region', tabindex: '0', 'aria-label': 'Layers, as a table'},
     h('table.layers', {class: detailed ? 'dense' : ''}, h('caption.quiet', 'Layers of the cache'), h('thead', head), body));
   return {el, update({metrics: m}) {
@@ -49,10 +50,12 @@ export function layers({detailed = false} = {}) {
   }};
 }
 
+const room = (c) => c.wide ? 'wide' : c.desk ? 'desk' : ''; // where there is less, it is left out
+
 function row(l, columns) {
   return h('tr', h('th', {scope: 'row'}, h('span.name', layerName(l.name)), h('span.ill'), h('span.note')),
     h('td.meter-cell', h('div.meter', {role: 'img'}, h('span.fill')), h('span.meter-text')),
-    columns.map((c) => h('td.n', {class: c.wide ? 'wide' : ''})));
+    columns.map((c) => h('td.n', {class: room(c)})));
 }
 
 function refresh(tr, l, columns) {

@@ -10,6 +10,9 @@ export function ill(n) {
   return '';
 }
 
+// A version that no release has is best told by its commit.
+const brieflyVersion = (v) => v.replace(/^v0\.0\.0-(?:0\.)?\d{14}-([0-9a-f]{7})[0-9a-f]*/, '$1');
+
 export function nodes() {
   const list = h('ul.nodes');
   const empty = h('p.empty-note', {hidden: true});
@@ -32,7 +35,7 @@ function refresh(li, n) {
   const wrong = ill(n);
   li.dataset.state = n.alive === false ? 'dead' : wrong ? 'ill' : 'well';
   show(li.querySelector('.self'), Boolean(n.self));
-  say(li.querySelector('.node-state'), [wrong || 'alive', n.version && `version ${n.version}`,
+  say(li.querySelector('.node-state'), [wrong || 'alive', n.version && `version ${brieflyVersion(n.version)}`,
     n.alive === false ? `last seen ${since(n.seenAt)}` : n.startedAt && `started ${since(n.startedAt)}`].filter(Boolean).join(' · '));
   const [requests, rate, memory] = li.querySelectorAll('dd');
   say(requests, brief(n.requests));

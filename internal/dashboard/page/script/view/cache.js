@@ -27,7 +27,7 @@ export function cacheView(path) {
       h('button', {type: 'button', onclick: resetCounters}, 'Reset counters'),
       h('button.danger', {type: 'button', onclick: () => invalidate('all')}, 'Empty the cache'))),
     section('Layers', table.el),
-    h('div.two.even',
+    h('div.two.even.apart',
       section('Hot entries', [find, keys.el]),
       section('Hot assistants', assistants.el)));
 
