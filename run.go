@@ -81,6 +81,12 @@ type Served struct {
 	Cache string `json:"cache"`         // of the last answer: hit, miss, ..., as in X-Deja-Cache
 	Key   string `json:"key,omitempty"` // of the last answer in the cache
 
+	// Of the last answer: who gave it, when it was not the model that was asked
+	// for, and whether it had outlived its lifetime and was given because no
+	// model answered.
+	Fallback string `json:"fallback,omitempty"`
+	Stale    bool   `json:"stale,omitempty"`
+
 	// What all answers together cost, and what the cache saved, in billionths of
 	// Currency; nil when a price was not known.
 	Cost     *int64 `json:"cost,omitempty"`

@@ -102,7 +102,7 @@ func TestUpstreams(t *testing.T) {
 	model.On(llmtest.Any, llmtest.RateLimited(time.Hour))
 	backup.On(llmtest.Any, llmtest.Text("I am ", "elsewhere."))
 	for _, more := range []string{"", stream} {
-		if h, body := ask("Who"+more, more); h.Get("X-Deja-Cache") != "miss" || h.Get("X-Deja-Fallback") != "backup/small" || h.Get("X-Deja-Stale") != "" || !strings.Contains(body, "elsewhere.") {
+		if h, body := ask("Who"+more, more); h.Get("X-Deja-Cache") != "miss" || h.Get("X-Deja-Fallback") != "backup/small" || h.Get("X-Deja-Stale") != "" || !strings.Contains(body, "elsewhere.") || !strings.Contains(body, `"fallback":"backup/small"`) {
 			t.Errorf("by a fallback: %v %s", h, body)
 		}
 	}
@@ -118,13 +118,13 @@ func TestUpstreams(t *testing.T) {
 	}
 	for _, more := range []string{"", stream} {
 		h, body := ask("Where?", more)
-		if h.Get("X-Deja-Cache") != "hit" || h.Get("X-Deja-Stale") != "true" || !strings.HasPrefix(h.Get("Warning"), "110 ") || h.Get("Age") == "" || !strings.Contains(body, "here.") {
+		if h.Get("X-Deja-Cache") != "hit" || h.Get("X-Deja-Stale") != "true" || !strings.HasPrefix(h.Get("Warning"), "110 ") || h.Get("Age") == "" || !strings.Contains(body, "here.") || !strings.Contains(body, `"stale":true`) {
 			t.Errorf("stale: %v %s", h, body)
 		}
 	}
 	for _, more := range []string{"", stream} {
 		h, body := post("/v1/threads/runs", fmt.Sprintf(`{"assistant_id":%q,"thread":{"messages":[{"role":"user","content":"Where?"}]}%s}`, made.ID, more))
-		if more == stream && (h.Get("X-Deja-Cache") != "hit" || h.Get("X-Deja-Stale") != "true" || !strings.Contains(body, "here.") || !strings.Contains(body, "thread.run.completed")) {
+		if more == stream && (h.Get("X-Deja-Cache") != "hit" || h.Get("X-Deja-Stale") != "true" || !strings.Contains(body, "here.") || !strings.Contains(body, "thread.run.completed") || !strings.Contains(body, `"stale":true`)) {
 			t.Errorf("a stale run: %v %s", h, body)
 		}
 	}

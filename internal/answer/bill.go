@@ -44,6 +44,8 @@ func (r *Reply) Bill() Bill {
 func (r *Reply) served(before *deja.Served) *deja.Served {
 	b := r.Bill()
 	s := &deja.Served{Cache: string(r.Outcome), Key: r.Key, Cost: (*int64)(b.Cost), Saved: (*int64)(b.Saved), Currency: b.Currency}
+	s.Fallback = r.flight.answer.Fallback
+	_, s.Stale = r.Stale()
 	if before != nil {
 		s.Cost, s.Saved = sum(s.Cost, before.Cost), sum(s.Saved, before.Saved)
 	}

@@ -17,15 +17,23 @@ type billObject struct {
 	Saved    *price.Money `json:"saved"`
 	Currency string       `json:"currency"`
 	Key      string       `json:"key,omitempty"`
+	Fallback string       `json:"fallback,omitempty"` // who answered, when it was not the model that was asked for
+	Stale    bool         `json:"stale,omitempty"`    // past its lifetime, given because no model answers
 }
 
-func showBill(o answer.Outcome, key string, b answer.Bill) *billObject {
-	return &billObject{Cache: string(o), Cost: b.Cost, Saved: b.Saved, Currency: b.Currency, Key: key}
+// showBill shows the bill of an answer that was read to its end.
+func showBill(r *answer.Reply, fallback string) *billObject {
+	b := r.Bill()
+	_, stale := r.Stale()
+	return &billObject{
+		Cache: string(r.Outcome), Cost: b.Cost, Saved: b.Saved, Currency: b.Currency, Key: r.Key,
+		Fallback: fallback, Stale: stale,
+	}
 }
 
 func showServed(s *deja.Served) *billObject {
 	if s == nil {
 		return nil
 	}
-	return &billObject{Cache: s.Cache, Cost: (*price.Money)(s.Cost), Saved: (*price.Money)(s.Saved), Currency: s.Currency, Key: s.Key}
+	return &billObject{Cache: s.Cache, Cost: (*price.Money)(s.Cost), Saved: (*price.Money)(s.Saved), Currency: s.Currency, Key: s.Key, Fallback: s.Fallback, Stale: s.Stale}
 }

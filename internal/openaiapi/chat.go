@@ -38,7 +38,7 @@ func (a *API) createChatCompletion(w *response, r *http.Request) error {
 	}
 	w.learn(reply, whole.Fallback)
 	c := head.whole(whole)
-	c.Deja = showBill(w.outcome, w.key, w.bill)
+	c.Deja = showBill(reply, whole.Fallback)
 	return w.write(http.StatusOK, c)
 }
 
@@ -83,7 +83,7 @@ func streamChat(ctx context.Context, w *response, reply *answer.Reply, head comp
 			}
 			last = head.total(d)
 		}
-		last.Deja = showBill(reply.Outcome, reply.Key, reply.Bill())
+		last.Deja = showBill(reply, d.Fallback)
 		return e.send("", last)
 	})
 	if err != nil {

@@ -47,7 +47,7 @@ var runTests = []storeTest{
 			ParallelToolCalls: new(false), ResponseFormat: json.RawMessage(`"auto"`),
 			RequiredAction: []deja.ToolCall{{ID: "call_1", Name: "f", Arguments: `{"a": 1.0}`}},
 			Usage:          &deja.Usage{PromptTokens: 1 << 60, CompletionTokens: 2, CachedTokens: 3, ReasoningTokens: 4},
-			Served:         &deja.Served{Cache: "hit", Key: "message:k", Cost: new(int64), Saved: new(int64(1 << 61)), Currency: "EUR"},
+			Served:         &deja.Served{Cache: "hit", Key: "message:k", Fallback: "backup/small", Stale: true, Cost: new(int64), Saved: new(int64(1 << 61)), Currency: "EUR"},
 			Steps: []deja.RunStep{
 				{
 					ID: "step_1", Type: deja.StepToolCalls, Status: deja.RunCompleted, CreatedAt: at(1), CompletedAt: at(2),
