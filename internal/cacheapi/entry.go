@@ -44,7 +44,7 @@ type entryHeader struct {
 	SourceVersion int64  `json:"sourceVersion"`
 	Codec         string `json:"codec"`
 	Compressed    bool   `json:"compressed"`
-	CreatedAt     string `json:"createdAt"`
+	CreatedAt     string `json:"createdAt,omitempty"`
 	Negative      bool   `json:"negative"`
 }
 
