@@ -187,3 +187,25 @@ func BenchmarkRedisHit(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkInvalidate shows that a group costs what a key costs.
+func BenchmarkInvalidate(b *testing.B) {
+	srv := redistest.Start(b)
+	e, l := benchEngine[string](b, cache.Options{Redis: &cache.RedisOptions{URL: srv.URL()}, MemoryBytes: 256 << 20, SoftTimeout: 10 * time.Second, HardTimeout: 20 * time.Second})
+	const entries = 100_000
+	fillGroup(b, l, "large", entries)
+	b.Run("key", func(b *testing.B) {
+		for b.Loop() {
+			if r, err := l.Invalidate(b.Context(), "x", 0); err != nil || !r.Remote {
+				b.Fatal(r, err)
+			}
+		}
+	})
+	b.Run("group of 100000", func(b *testing.B) {
+		for b.Loop() {
+			if r, err := e.InvalidateGroup(b.Context(), "large"); err != nil || !r.Remote {
+				b.Fatal(r, err)
+			}
+		}
+	})
+}

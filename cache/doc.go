@@ -50,6 +50,7 @@
 //	Redis is down                 memory for AwayTTL, own loads    loads each time
 //	Redis returns                 missed invalidations replayed    the same
 //	Redis lost data, new master   all entries unreachable          the same; Invalidate waits 2 s
+//	a node's clock is set         nothing, or it loads again       the same
 //	Redis evicts keys             loads again                      loads again
 //	scripts flushed               nothing                          nothing
 //	loader fails or panics        error, or stale within StaleFor  the same
@@ -61,24 +62,40 @@
 //
 // # What is not promised
 //
-//   - A process that dies while Redis is away takes the invalidations with it
-//     that Redis has not heard. The TTL bounds what follows.
+//   - A process that dies between its change of the source and the
+//     invalidation, or while Redis is away and the invalidation is queued
+//     ([Receipt].Queued), takes it along. The TTL bounds what follows, unless
+//     the source itself keeps a mark of the change: set it in the write that
+//     changes, clear it when the receipt isn't queued, and let any node repeat
+//     the invalidation of a mark that stays. deja's stores do so.
 //   - Changes of the source that nobody invalidates: the TTL bounds them.
 //   - Floors can be evicted by a full Redis. They only guard against sources
 //     that give older versions after newer ones.
-//   - Clocks: expiry is by the clock of who reads; a node whose clock is wrong
-//     serves longer or shorter than the TTL, never something invalidated. The
-//     leases of the acknowledged promise are timed by Redis' clock: setting
-//     it forward by seconds can end a lease early.
+//   - Clocks: an entry's age is told by the wall clock of who wrote it. Where
+//     the reader's differs, the entry expires sooner, or later by no more than
+//     its TTL; nothing invalidated is served for it. Everything else goes by
+//     clocks that nobody can set, but for the leases of the acknowledged
+//     promise, which are timed by Redis' clock: setting that forward by seconds
+//     can end a lease early.
+//   - A machine that is suspended as a whole, its monotonic clock included, may
+//     serve from memory for two seconds after it goes on.
 //   - A failover that cuts no connection is noticed within 2 s.
+//   - A partition that leaves one node with a master that was replaced, and
+//     others with the new one: what the one invalidates, the others don't hear
+//     of before it ends. min-replicas-to-write 1 and min-replicas-max-lag 2
+//     make such a master refuse, so that the invalidation is queued.
 //
 // # What operators see
 //
 // The entry of id in layer L is at prefix+"L:"+id: a header of 55 bytes and
 // more (see header.go), then the value as its codec wrote it. Beside it, for
-// as long as needed, "{key}:lease" and "{key}:floor"; generations at "gen:",
-// known masters at "epoch:", the registry of nodes at "{fleet}:". Server: Redis 7
-// or later (or Valkey), standalone, with Sentinel, or Cluster, RESP3.
+// as long as needed, prefix+"{key}:lease", ":floor", ":live" and ":followed",
+// where key is the whole key of the entry, so that a cluster keeps them in its
+// slot; generations at prefix+"gen:", for an hour when a group has no entries,
+// else for longer than these; known masters at prefix+"epoch:", the registry of
+// nodes at prefix+"{fleet}:". Every key and channel begins with the prefix: a
+// Redis user with "~prefix* &prefix*" will do. Server: Redis 7 or later (or
+// Valkey), standalone, with Sentinel, or Cluster, RESP3.
 //
 // Everything here is safe for concurrent use.
 package cache

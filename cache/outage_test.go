@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,27 +42,57 @@ func TestOpenWithoutRedis(t *testing.T) {
 	}
 }
 
+// While Redis hangs no Get waits longer than the soft timeout, and then for its
+// own load. Soon none waits for Redis at all. The hard timeout is far above
+// both, so that a busy machine cannot be taken for a wait that is not allowed.
 func TestHungRedisCostsTheSoftTimeoutOnly(t *testing.T) {
 	t.Parallel()
+	const soft, hard, loads = time.Second, time.Minute, 300 * time.Millisecond
 	srv := redistest.Start(t)
-	e, l := node(t, srv.URL(), quick)
+	e, l := node(t, srv.URL(), func(o *cache.Options, lo *cache.LayerOptions[string]) {
+		o.SoftTimeout, o.HardTimeout = soft, hard
+		lo.LoadWait = hard // nothing else ends a wait
+	})
 	var s source
 	s.set("warm", "w", 1)
 	_, _ = l.Get(t.Context(), "warm", s.load("warm"))
 	srv.Pause()
 	defer srv.Resume()
-	var worst, last time.Duration
-	for i := range 30 {
-		id := fmt.Sprint("x", i)
-		s.set(id, id, 1)
+	var worst, sum time.Duration
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	get := func(id string) {
 		began := time.Now()
-		v, err := l.Get(t.Context(), id, s.load(id))
-		last = time.Since(began)
-		worst = max(worst, last)
-		want(t, v, err, id)
+		v, err := l.Get(t.Context(), id, func(context.Context, *cache.Fill) (string, error) {
+			<-time.After(loads)
+			return id, nil
+		})
+		took := time.Since(began)
+		if v != id || err != nil {
+			t.Errorf("%q, %v", v, err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		worst, sum = max(worst, took), sum+took
 	}
-	if worst > 300*time.Millisecond || last > 50*time.Millisecond {
-		t.Fatalf("waited %v at worst and %v at last", worst, last)
+	for i := range 50 { // the breaker is closed yet, so all of them ask Redis
+		wg.Go(func() { get(fmt.Sprint("first", i)) })
+	}
+	wg.Wait()
+	if worst < soft { // else nothing was hung
+		t.Fatalf("nobody waited for Redis: %v", worst)
+	}
+	if worst > (hard+soft+loads)/2 {
+		t.Fatalf("waited %v, with a soft timeout of %v and a load of %v", worst, soft, loads)
+	}
+	eventually(t, "the breaker opens", func() bool { return e.Health(t.Context()).Breaker != "closed" })
+	worst, sum = 0, 0
+	const rest = 10
+	for i := range rest {
+		get(fmt.Sprint("then", i))
+	}
+	if mean := sum / rest; mean > loads+soft*9/10 {
+		t.Fatalf("still waiting for Redis: %v on average", mean)
 	}
 	if h := e.Health(t.Context()); h.Breaker == "closed" || h.Connected {
 		t.Fatalf("%+v", h)
