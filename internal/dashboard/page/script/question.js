@@ -6,7 +6,7 @@ import {parseTiming} from './panel/waterfall.js';
 
 /**
  * ask gives the answer when it is whole: {outcome, key, age, timing, headersAt,
- * firstAt, endAt, usage, cost, saved, currency, stale, threadID}. Times are in ms since the call.
+ * firstAt, endAt, usage, tools, cost, saved, currency, stale, threadID}. Times are in ms since the call.
  */
 export async function ask({assistantID, question, noCache, remember, threadID, signal, onText, onHeaders}) {
   const headers = {Accept: 'text/event-stream', ...(noCache && {'Cache-Control': 'no-cache'})};
@@ -51,6 +51,7 @@ const numberOf = (text) => text === null || text === '' ? undefined : Number(tex
 function fromChunk(chunk, answer) {
   if (chunk.usage) answer.usage = chunk.usage;
   account(chunk.deja, answer);
+  wants(answer, chunk.choices?.[0]?.delta?.tool_calls);
   return chunk.choices?.[0]?.delta?.content || chunk.choices?.[0]?.delta?.refusal || '';
 }
 
@@ -58,6 +59,9 @@ function fromRun(name, data, answer) {
   switch (name) {
     case 'thread.message.delta':
       return (data.delta?.content ?? []).map((c) => c.text?.value ?? '').join('');
+    case 'thread.run.requires_action':
+      wants(answer, data.required_action?.submit_tool_outputs?.tool_calls);
+      break;
     case 'thread.run.completed':
       answer.usage = data.usage ?? undefined;
       account(data.deja, answer);
@@ -68,6 +72,11 @@ function fromRun(name, data, answer) {
       throw new ApiError(0, data.last_error?.message ?? 'The run ended without an answer.');
   }
   return '';
+}
+
+/** wants notes the tools that the model asks for: whoever uses the API calls them, this page cannot. */
+function wants(answer, calls) {
+  for (const c of calls ?? []) if (c.function?.name) (answer.tools ??= []).push(c.function.name);
 }
 
 /** account takes over what the server says of an answer's worth. */

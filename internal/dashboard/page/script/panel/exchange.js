@@ -40,7 +40,7 @@ export function exchange(question, {again, afresh}) {
     },
     finish(a) {
       show(wait, false);
-      if (!told) say(answer, 'The answer is empty.');
+      if (!told) say(answer, a.tools ? `The model asks for ${a.tools.join(', ')}. A program that uses the API would call it now; this page cannot.` : 'The answer is empty.');
       tag(a.outcome, a.age, a.stale);
       fill(facts, [
         [a.firstAt !== undefined && millis(a.firstAt), 'first word'], [millis(a.endAt), 'whole'],
