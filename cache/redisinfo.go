@@ -41,10 +41,10 @@ func (h *Health) ask(ctx context.Context, c rueidis.Client, db int) error {
 		return err
 	}
 	h.readInfo(info)
-	if h.Keys, err = c.Do(ctx, c.B().Dbsize().Build()).AsInt64(); err != nil {
-		return err
-	}
-	h.Expiring = expiring(infoField(info, "db"+strconv.Itoa(db)))
+	// Both out of one reply: of two, keys that come in between would seem to
+	// have no TTL.
+	keyspace := infoField(info, "db"+strconv.Itoa(db))
+	h.Keys, h.Expiring = keyspaceField(keyspace, "keys"), keyspaceField(keyspace, "expires")
 	h.Masters = 1
 	// Not everyone may read the configuration, and that is no failure.
 	saves, err := c.Do(ctx, c.B().ConfigGet().Parameter("save").Build()).AsStrMap()
@@ -118,11 +118,11 @@ func infoField(info, field string) string {
 	return ""
 }
 
-// expiring reads the number of keys with a TTL out of a database's line in
-// INFO: "keys=3,expires=2,avg_ttl=0".
-func expiring(line string) int64 {
+// keyspaceField reads a number out of a database's line in INFO, such as
+// "keys=3,expires=2,avg_ttl=0"; an empty database has no line.
+func keyspaceField(line, field string) int64 {
 	for part := range strings.SplitSeq(line, ",") {
-		if n, ok := strings.CutPrefix(part, "expires="); ok {
+		if n, ok := strings.CutPrefix(part, field+"="); ok {
 			number, _ := strconv.ParseInt(n, 10, 64)
 			return number
 		}

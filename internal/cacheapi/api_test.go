@@ -19,6 +19,8 @@ import (
 	"github.com/dejahq/deja/cache"
 	"github.com/dejahq/deja/client"
 	"github.com/dejahq/deja/internal/cacheapi"
+	"github.com/dejahq/deja/internal/eventlog"
+	"github.com/dejahq/deja/internal/fleet"
 	"github.com/dejahq/deja/internal/layers"
 	"github.com/dejahq/deja/internal/middleware"
 	"github.com/dejahq/deja/internal/monitor"
@@ -32,6 +34,10 @@ type node struct {
 	store  deja.Store
 	layers *layers.Layers
 	url    string
+
+	api      *cacheapi.API
+	fleet    *fleet.Fleet
+	breakers map[string]string // set before the first request
 }
 
 // start starts a node on an SQLite store of its own, with Redis if there is an
@@ -43,7 +49,8 @@ func start(t *testing.T, redisURL string) *node {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	o := cache.Options{Node: "node-1"}
+	events := eventlog.New(0)
+	o := cache.Options{Node: "node-1", OnEvent: events.Engine}
 	if redisURL != "" {
 		o.Redis = &cache.RedisOptions{URL: redisURL}
 	}
@@ -57,12 +64,23 @@ func start(t *testing.T, redisURL string) *node {
 		t.Fatal(err)
 	}
 	counts := monitor.New(monitor.Options{Layers: func() []cache.LayerStats { return engine.Stats().Layers }})
-	api, err := cacheapi.New(cacheapi.Options{Layers: kinds, Monitor: counts, Model: "deja-local", Version: "v1.2.3"})
+	others, err := fleet.New(fleet.Options{Node: "node-1", Version: "v1.2.3", Monitor: counts, Store: store, Redis: o.Redis})
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = others.Close(context.Background()) })
+	n := &node{store: store, layers: kinds, fleet: others, breakers: map[string]string{"default": "closed"}}
+	api, err := cacheapi.New(cacheapi.Options{
+		Layers: kinds, Monitor: counts, Fleet: others, Events: events, Model: "deja-local", Version: "v1.2.3",
+		Breakers: func() map[string]string { return n.breakers },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.api = api
 	mux := http.NewServeMux()
 	api.Routes(mux)
+	api.Probes(mux)
 	mux.HandleFunc("GET /v1/assistants/{assistant_id}", func(w http.ResponseWriter, r *http.Request) {
 		a, err := kinds.Assistant(r.Context(), r.PathValue("assistant_id"))
 		if err != nil {
@@ -77,7 +95,8 @@ func start(t *testing.T, redisURL string) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &node{Client: c, store: store, layers: kinds, url: s.URL}
+	n.Client, n.url = c, s.URL
+	return n
 }
 
 // assistants creates n of them.
