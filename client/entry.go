@@ -25,6 +25,7 @@ type Entry struct {
 // EntryMemory is the copy of an entry in a node's memory.
 type EntryMemory struct {
 	Present   bool       `json:"present"`
+	Current   bool       `json:"current"` // false: it was invalidated, and is served no more
 	Bytes     int64      `json:"bytes"`
 	ExpiresAt *time.Time `json:"expiresAt"`
 }

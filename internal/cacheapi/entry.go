@@ -28,6 +28,7 @@ type entryAnswer struct {
 
 type entryMemory struct {
 	Present   bool    `json:"present"`
+	Current   bool    `json:"current"` // false: it was invalidated, and is served no more
 	Bytes     int64   `json:"bytes"`
 	ExpiresAt *string `json:"expiresAt"`
 }
@@ -84,7 +85,7 @@ func (a *API) entry(w http.ResponseWriter, r *http.Request) error {
 func (a *API) entryOf(in cache.Inspection) entryAnswer {
 	answer := entryAnswer{
 		Status: "success", Key: in.Key, Layer: in.Layer, Lease: in.Lease, Floor: in.Floor, Groups: []string{},
-		Memory: entryMemory{Present: in.InMemory, Bytes: in.MemoryBytes},
+		Memory: entryMemory{Present: in.InMemory, Current: in.Current, Bytes: in.MemoryBytes},
 		Redis:  entryRedis{Present: in.InRedis, Bytes: in.RedisBytes, TTLMs: in.RedisTTL.Milliseconds()},
 	}
 	for _, g := range in.Groups {
