@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
@@ -188,12 +189,33 @@ func (a *benchArm) furnish(ctx context.Context, p *benchPlace, n int, model, pol
 
 // clear deletes the arm's assistants.
 func (a *benchArm) clear(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, clearTime)
 	defer cancel()
 	var errs []error
 	for _, id := range a.assistants {
-		errs = append(errs, a.api.DeleteAssistant(ctx, id))
+		if err := a.delete(ctx, id); err != nil {
+			errs = append(errs, fmt.Errorf("the assistant %s was not deleted: %w", id, err))
+		}
 	}
 	a.assistants = nil
 	return errors.Join(errs...)
+}
+
+// clearTime is how long it may take to delete what was made.
+const clearTime = 2 * time.Minute
+
+// delete deletes an assistant, when a server that limits rates lets it.
+func (a *benchArm) delete(ctx context.Context, id string) error {
+	for {
+		err := a.api.DeleteAssistant(ctx, id)
+		refused, ok := errors.AsType[*client.Error](err)
+		if !ok || refused.Status != http.StatusTooManyRequests {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(max(refused.RetryAfter, time.Second)):
+		}
+	}
 }

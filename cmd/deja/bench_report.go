@@ -166,6 +166,9 @@ func (r *benchReport) print(out io.Writer) error {
 	ms := func(v float64) string { return fmt.Sprintf("%.1f ms", v) }
 	fewer := func(v float64) string { return fmt.Sprintf("%.1f %% %s", math.Abs(v), either(v >= 0, "fewer", "more")) }
 	ratio := func(a, b float64, more, less string) string {
+		if math.Abs(a-b) < 0.05*b {
+			return "about the same"
+		}
 		return fmt.Sprintf("%.1f times %s", max(times(a, b), times(b, a)), either(a >= b, more, less))
 	}
 	faster := func(off, on float64) string { return ratio(off, on, "faster", "slower") }

@@ -3,14 +3,20 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/dejahq/deja/client"
+	"github.com/dejahq/deja/internal/llm/llmtest"
 )
 
 // runBench runs the command in this process and gives what it prints as JSON.
@@ -109,6 +115,54 @@ func TestBenchTraces(t *testing.T) {
 				t.Errorf("tokens: %+v, %+v", r.Off, r.On)
 			}
 		})
+	}
+}
+
+// TestBenchFails: questions that fail are counted and shown, and end it with
+// status 1; the assistants on the server go all the same.
+func TestBenchFails(t *testing.T) {
+	t.Parallel()
+	model, flags := upstream(t)
+	model.On(llmtest.AskedAbout("item number 0?"), llmtest.Status(400, "Not this one."))
+	s, api := startNode(t, flags...)
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), func() {}, []string{
+		"bench", "--json", "--server=" + s.url, "--model=m", "--yes",
+		"--requests=20", "--questions=2", "--exponent=0", "--assistants=1", "--concurrency=2",
+	}, terminal{stdout: &stdout, stderr: &stderr})
+	if code != exitError {
+		t.Fatalf("exit status %d\n%s", code, stderr.String())
+	}
+	var r benchReport
+	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
+		t.Fatalf("%v\n%s", err, stderr.String())
+	}
+	if r.Off.Failed == 0 || r.On.Failed == 0 || r.Off.Failed == 20 || !strings.Contains(r.Off.Failure, "Not this one.") || len(r.Warnings) != 2 {
+		t.Errorf("%+v", r)
+	}
+	for a, err := range api.Assistants(t.Context()) {
+		t.Errorf("an assistant is left: %+v, %v", a, err)
+	}
+}
+
+// TestBenchClears: a server that limits rates is asked again.
+func TestBenchClears(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1) == 1 {
+			w.WriteHeader(http.StatusTooManyRequests)
+		}
+		fmt.Fprint(w, "{}")
+	}))
+	defer srv.Close()
+	api, err := client.New(client.Options{BaseURL: srv.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	arm := benchArm{api: api, assistants: []string{"asst_1", "asst_2"}}
+	if err := arm.clear(t.Context()); err != nil || asked.Load() != 3 {
+		t.Errorf("%d requests, %v", asked.Load(), err)
 	}
 }
 

@@ -43,7 +43,9 @@ func printEntry(out io.Writer, e *client.Entry) error {
 	memory, redis := "no", "no"
 	if e.Memory.Present {
 		memory = size(e.Memory.Bytes)
-		if e.Memory.ExpiresAt != nil {
+		if !e.Memory.Current {
+			memory += ", invalidated: it is served no more"
+		} else if e.Memory.ExpiresAt != nil {
 			memory += ", until " + e.Memory.ExpiresAt.Local().Format(time.DateTime)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/dejahq/deja/client"
+	"github.com/dejahq/deja/internal/redistest"
 )
 
 // TestCommandScripts runs commands against servers in this process, other ones
@@ -14,8 +15,9 @@ func TestCommandScripts(t *testing.T) {
 	for name, more := range map[string]map[string][]string{
 		"ask":        nil,
 		"assistants": {"EMPTY": nil, "GUARDED": {"--api-keys=sk-of-the-test"}},
-		"bench":      {"LIMITED": {"--rate-limit=40", "--rate-limit-loopback"}},
+		"bench":      nil,
 		"data":       nil,
+		"inspect":    nil,
 		"top":        nil,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -27,10 +29,14 @@ func TestCommandScripts(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if name == "bench" {
+			switch name {
+			case "bench":
 				_, flags := upstream(t)
 				paid, _ := startNode(t, flags...)
 				vars["PAID"] = paid.url
+			case "inspect":
+				shared, _ := startNode(t, "--redis-url="+redistest.Start(t).URL())
+				vars["REDIS"] = shared.url
 			}
 			for variable, flags := range more {
 				other, _ := startNode(t, flags...)
