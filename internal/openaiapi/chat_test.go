@@ -220,7 +220,7 @@ func TestChatFailures(t *testing.T) {
 	// An error after the first piece is an event, and there is no end mark.
 	s.model.Next(llmtest.Any, llmtest.Text("Half "), llmtest.Cut())
 	events := s.open(t.Context(), chat, question(asst, obj{"stream": true})).all()
-	if end := events[len(events)-1]; end.name != "" || end.at(t, "error.type") != "server_error" {
+	if end := events[len(events)-1]; end.name != "error" || end.at(t, "error.type") != "server_error" {
 		t.Errorf("%v", end)
 	}
 	conforms(t, "ErrorResponse", []byte(events[len(events)-1].data))
