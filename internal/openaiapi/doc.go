@@ -28,8 +28,8 @@
 // names.
 //
 // Runs and chat completions take a Cache-Control header with no-cache,
-// no-store, max-age=N and only-if-cached, and, for clients that can't set
-// headers, a body field cache with the same names:
+// no-store, max-age=N, only-if-cached and stale-if-error=N (RFC 5861), and, for
+// clients that can't set headers, a body field cache with the same names:
 //
 //	{"no-cache": true, "no-store": true, "max-age": 60, "only-if-cached": true}
 //
@@ -53,6 +53,9 @@
 // X-Deja-Cache says where an answer came from (hit, coalesced, miss, bypass,
 // refresh; for other reads hit or miss), X-Deja-Cache-Key names the cached
 // entry, Age is its age in seconds, and Server-Timing has the time in each layer.
+// X-Deja-Fallback names who answered when it was not the model that was asked
+// for. X-Deja-Stale: true and Warning: 110 mark an answer past its lifetime that
+// is given because no model answers.
 //
 // # What is refused
 //
