@@ -4,15 +4,20 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
+	"unsafe"
 )
 
-// deadlines gives contexts that end after a fixed time, one for all calls of
+// deadlines gives contexts that end after a fixed time, shared by all calls of
 // the same few milliseconds: a context and timer for each call would cost as
-// much as the rest of a hit in Redis.
+// much as the rest of a hit in Redis. They are given out by several lanes,
+// because all who wait for one context queue at its channel, behind one lock.
 type deadlines struct {
 	clock interface{ NowNano() int64 }
 	after time.Duration
-	now   atomic.Pointer[deadline]
+	lanes [16]struct {
+		now atomic.Pointer[deadline]
+		_   [56]byte // to a cache line
+	}
 }
 
 type deadline struct {
@@ -21,20 +26,23 @@ type deadline struct {
 }
 
 // context gives a context that ends between after and 1.1 times after from
-// now.
+// now. Which lane it takes is decided by where the goroutine's stack lies.
 func (d *deadlines) context() context.Context {
-	now := d.clock.NowNano()
-	current := d.now.Load()
-	if current != nil && now < current.until {
-		return current
-	}
-	step := d.after / 10
-	ctx, cancel := context.WithTimeout(context.Background(), d.after+step)
-	fresh := &deadline{Context: ctx, until: now + int64(step)}
-	if !d.now.CompareAndSwap(current, fresh) {
+	var here byte
+	lane := &d.lanes[uintptr(unsafe.Pointer(&here))>>11%uintptr(len(d.lanes))].now
+	for {
+		now := d.clock.NowNano()
+		current := lane.Load()
+		if current != nil && now < current.until {
+			return current
+		}
+		step := d.after / 10
+		ctx, cancel := context.WithTimeout(context.Background(), d.after+step)
+		fresh := &deadline{Context: ctx, until: now + int64(step)}
+		if lane.CompareAndSwap(current, fresh) {
+			context.AfterFunc(ctx, cancel) // it ends by its time only
+			return fresh
+		}
 		cancel()
-		return d.context()
 	}
-	context.AfterFunc(ctx, cancel) // it ends by its time only
-	return fresh
 }

@@ -77,6 +77,14 @@ func (e *Engine) now() int64 { return e.startUnix + int64(time.Since(e.start)) }
 // somebody sets it. Only what nodes tell each other goes by the wall clock.
 func (e *Engine) wallAhead() int64 { return e.wall.Now().UnixNano() - e.now() }
 
+// times gives now and wallAhead by one look at the clocks.
+func (e *Engine) times() (now, wallAhead int64) {
+	ahead := e.wall.Ahead()
+	t := time.Now().Add(ahead) // has both readings, and both are ahead
+	now = e.startUnix + int64(t.Sub(e.start)) - int64(ahead)
+	return now, t.UnixNano() - now
+}
+
 // generation gives a group's token. Without Redis, or while it is away, the
 // generation is one of this node only: a zero token in the latter case, which
 // keeps its entries out of Redis.

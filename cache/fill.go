@@ -40,7 +40,7 @@ func (l *layer) read(ctx context.Context, w *watch, c *call) (it *item, found []
 		return nil, nil, err
 	}
 	e.bind(w, gens)
-	b, err := e.remote.get(ctx, l.key(w.key.id))
+	b, err := e.remote.get(ctx, w.inRedis())
 	if err != nil {
 		if err != errAway {
 			l.stats.redisErrors.Add(1)
@@ -60,8 +60,8 @@ func (l *layer) read(ctx context.Context, w *watch, c *call) (it *item, found []
 // is of no use to the call.
 func (l *layer) take(w *watch, b []byte, gens []*generation, c *call) *item {
 	e := l.engine
-	it, ok := l.unseal(b, gens)
-	now := e.now()
+	now, ahead := e.times()
+	it, ok := l.unsealAt(b, gens, now, ahead)
 	if !ok || now >= it.dead || !c.accepts(it, now) || guardFloor && e.under(w.key, it.version) {
 		return nil
 	}

@@ -107,6 +107,13 @@ func (g *generations) one(ctx context.Context, group string) (*generation, error
 		return gen, nil
 	}
 	select {
+	case <-gen.known: // alone and without waiting, as it mostly is, this costs little
+		if gen.token != 0 {
+			return gen, nil
+		}
+	default:
+	}
+	select {
 	case <-gen.known:
 		if gen.token == 0 && time.Since(gen.made) > time.Second && g.again() {
 			g.kill(group)

@@ -151,6 +151,12 @@ func markOf(b []byte) uint32 {
 // unseal makes an item of what Redis had, if it is an entry of this layer and
 // of these generations. Whether it is still fresh is for the caller.
 func (l *layer) unseal(b []byte, gens []*generation) (*item, bool) {
+	now, ahead := l.engine.times()
+	return l.unsealAt(b, gens, now, ahead)
+}
+
+// unsealAt is unseal at a time that the caller has looked up.
+func (l *layer) unsealAt(b []byte, gens []*generation, now, ahead int64) (*item, bool) {
 	en, ok := parseEntry(b)
 	if !ok || en.layer != l.version || len(en.tokens) != 8*len(gens) {
 		return nil, false
@@ -162,8 +168,7 @@ func (l *layer) unseal(b []byte, gens []*generation) (*item, bool) {
 	}
 	// By the writer's wall clock. If that is ahead of ours, or one of the two
 	// was set, the entry was not made later than now.
-	now := l.engine.now()
-	created := min(en.created*int64(time.Millisecond)-l.engine.wallAhead(), now)
+	created := min(en.created*int64(time.Millisecond)-ahead, now)
 	it := &item{
 		negative: en.flags&flagNegative != 0,
 		version:  en.version,

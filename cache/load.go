@@ -31,7 +31,7 @@ func (l *layer) lead(ctx context.Context, f *flight, load loader) bool {
 			it, seen, err := l.read(g.soft, &f.watch, &f.call)
 			if it != nil {
 				e.land(f, it, FromRedis, nil)
-				if now := e.now(); now >= it.fresh || early(it, now) {
+				if now := e.clock.NowNano(); now >= it.fresh || early(it, now) {
 					l.refresh(ctx, f.key, f.call, load)
 				}
 				return true
@@ -40,6 +40,14 @@ func (l *layer) lead(ctx context.Context, f *flight, load loader) bool {
 			g.see(seen)
 		}
 	}
+	l.fly(ctx, f, g, load)
+	return false
+}
+
+// fly brings what Redis doesn't have at once, on a goroutine of its own. It is
+// apart from lead so that a hit there doesn't pay for what is needed here.
+func (l *layer) fly(ctx context.Context, f *flight, g grant, load loader) {
+	e := l.engine
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	e.loading(f, cancel)
 	e.work.Add(1)
@@ -55,7 +63,6 @@ func (l *layer) lead(ctx context.Context, f *flight, load loader) bool {
 		}()
 		it, source, err = l.fetch(ctx, f, &g, load)
 	}()
-	return false
 }
 
 // refresh starts a background load of a key, unless one is under way. The

@@ -22,7 +22,7 @@ func openRemote(e *Engine) error {
 	e.remote = r
 	r.fleet = fleet{remote: r, kick: make(chan struct{}, 1)}
 	r.fleet.cursor.Store(-1)
-	r.soft = deadlines{clock: e.clock, after: e.o.SoftTimeout}
+	r.soft.clock, r.soft.after = e.clock, e.o.SoftTimeout
 	r.breaker.slow, r.breaker.tell = e.o.SoftTimeout/2, r.trip
 	r.breaker.open.Store(true)
 	options := *e.o.Redis

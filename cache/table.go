@@ -32,8 +32,11 @@ func (t *table) open(bytes int64, clock *otter.CoarseClock) (err error) {
 			ev.Value.layer.stats.memoryItems.Add(-1)
 			ev.Value.layer.stats.memoryBytes.Add(-int64(ev.Value.weight(ev.Key.id)))
 		},
-		Clock:  clock,
-		Logger: &otter.NoopLogger{},
+		// What a write sets off is done by who wrote: a goroutine for it would
+		// have to be started, and often a processor be woken, for each write.
+		Executor: func(maintain func()) { maintain() },
+		Clock:    clock,
+		Logger:   &otter.NoopLogger{},
 	})
 	return err
 }

@@ -10,6 +10,7 @@ import (
 // read; a void watch means that what was read may be old.
 type watch struct {
 	key   memKey
+	full  string // the key in Redis, if it is known yet
 	next  *watch
 	epoch uint64
 	void  bool          // guarded by the shard's lock, as next is
@@ -19,6 +20,14 @@ type watch struct {
 	claim   chan struct{} // closed when the claim ends; nil: it is none
 	holding bool          // it holds the lease in Redis
 	wake    chan struct{} // told of any change of the key; nil: doesn't care
+}
+
+// inRedis gives the key in Redis.
+func (w *watch) inRedis() string {
+	if w.full == "" {
+		w.full = w.key.layer.key(w.key.id)
+	}
+	return w.full
 }
 
 // set adds the watch; the caller holds the lock.

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -54,11 +55,24 @@ type Conn struct {
 	done   chan struct{}
 	up     chan struct{} // closed at the first contact
 
+	// now is what Client tells, for each command of every caller: without the
+	// lock. It is set under it.
+	now atomic.Pointer[contact]
+
 	mu     sync.Mutex
 	client rueidis.Client
 	alive  bool
 	err    error
 }
+
+// contact is a client, and whether the server answered when last asked.
+type contact struct {
+	client rueidis.Client
+	alive  bool
+}
+
+// tell brings up to date what Client tells; the caller holds the lock.
+func (c *Conn) tell() { c.now.Store(&contact{c.client, c.alive}) }
 
 // Open checks the options and starts dialling; it doesn't wait. An unreachable
 // server is not an error: Client says when it is there.
@@ -192,6 +206,7 @@ func (c *Conn) contact(ctx context.Context) error {
 		}
 		c.mu.Lock()
 		c.client = fresh
+		c.tell()
 		c.mu.Unlock()
 		client = fresh
 	}
@@ -238,6 +253,7 @@ func (c *Conn) report(err error) {
 	c.mu.Lock()
 	was, client := c.alive, c.client
 	c.alive, c.err = err == nil, err
+	c.tell()
 	first := err == nil && !isClosed(c.up)
 	if first {
 		close(c.up)
@@ -269,9 +285,10 @@ func (c *Conn) dialled() (rueidis.Client, bool) {
 // Client gives the client, once there has been contact, and whether the
 // server answered when it was last asked.
 func (c *Conn) Client() (rueidis.Client, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.client, c.alive
+	if now := c.now.Load(); now != nil {
+		return now.client, now.alive
+	}
+	return nil, false
 }
 
 // Secrecy says how the connection is guarded.
@@ -304,6 +321,7 @@ func (c *Conn) Close() error {
 	c.mu.Lock()
 	client := c.client
 	c.client, c.alive, c.err = nil, false, rueidis.ErrClosing
+	c.tell()
 	c.mu.Unlock()
 	if client != nil {
 		client.Close()

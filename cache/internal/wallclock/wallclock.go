@@ -17,6 +17,9 @@ type Clock struct {
 // Set makes the clock run ahead of the machine's; behind it, if d is negative.
 func (c *Clock) Set(d time.Duration) { c.ahead.Store(int64(d)) }
 
+// Ahead is what Set was given.
+func (c *Clock) Ahead() time.Duration { return time.Duration(c.ahead.Load()) }
+
 // Now gives the time.
 func (c *Clock) Now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
 
