@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -33,8 +34,9 @@ const (
 // callers: treat them as read-only. When ctx ends, Get returns its error at
 // once; a load goes on while other callers wait for it.
 //
-// A call that is answered from memory allocates nothing, unless load is a
-// closure: then Go allocates the closure.
+// A nil load stands for the layer's own, LayerOptions.Load. A call that is
+// answered from memory allocates nothing, unless load is a closure: then Go
+// allocates the closure, which the layer's own saves.
 func (l *Layer[V]) Get(ctx context.Context, id string, load Loader[V], opts ...Option) (V, error) {
 	if it := l.recallWith(id, opts); it != nil {
 		if it.negative {
@@ -73,6 +75,14 @@ func (l *Layer[V]) lookup(ctx context.Context, id string, load Loader[V], c call
 	// New variables: were these assigned to the parameters, what the caller
 	// passed would have to live on the heap.
 	ownID, own := strings.Clone(id), c.own()
+	if load == nil {
+		return l.obtain(ctx, ownID, own, func(ctx context.Context, f *Fill) (any, error) {
+			if l.byID == nil {
+				return nil, fmt.Errorf("%w: layer %s has no Load, and the call none either", ErrOptions, l.name)
+			}
+			return l.byID(ctx, ownID, f)
+		})
+	}
 	return l.obtain(ctx, ownID, own, func(ctx context.Context, f *Fill) (any, error) { return load(ctx, f) })
 }
 

@@ -9,6 +9,7 @@ import (
 // Layer is a typed kind of value in an engine. It is safe for concurrent use.
 type Layer[V any] struct {
 	*layer
+	byID func(ctx context.Context, id string, f *Fill) (V, error) // nil: each call has its own
 }
 
 // layer is the part of a Layer that doesn't depend on the type of its values.
@@ -49,7 +50,7 @@ func NewLayer[V any](e *Engine, o LayerOptions[V]) (*Layer[V], error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Layer[V]{layer: &layer{
+	l := &Layer[V]{byID: o.Load, layer: &layer{
 		engine:      e,
 		name:        o.Name,
 		prefix:      e.o.Prefix + o.Name + ":",

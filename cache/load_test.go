@@ -284,3 +284,39 @@ func TestNoSecondLoadByLatecomers(t *testing.T) {
 		t.Fatalf("%d loads of %d keys", n, keys)
 	}
 }
+
+// A layer's own loader stands in for calls that have none, and spares a hit
+// in memory the closure.
+func TestTheLayersOwnLoader(t *testing.T) {
+	var s source
+	s.set("a", "one", 7)
+	e := open(t, cache.Options{})
+	l := layer(t, e, cache.LayerOptions[string]{Load: func(ctx context.Context, id string, f *cache.Fill) (string, error) {
+		return s.load(id)(ctx, f)
+	}})
+	for range 3 {
+		v, err := l.Get(t.Context(), "a", nil)
+		want(t, v, err, "one")
+	}
+	en, err := l.Lookup(t.Context(), "a", nil)
+	want(t, en.Value, err, "one")
+	if en.Version != 7 || en.Source != cache.FromMemory {
+		t.Errorf("%+v", en)
+	}
+	wantLoads(t, &s, 1)
+	v, err := l.Get(t.Context(), "a", func(context.Context, *cache.Fill) (string, error) { return "two", nil }, cache.Refresh())
+	want(t, v, err, "two")
+	if _, err := l.Get(t.Context(), "none", nil); !errors.Is(err, cache.ErrNotFound) {
+		t.Error(err)
+	}
+	if !raceEnabled {
+		id := strings.Clone("a")
+		if n := testing.AllocsPerRun(100, func() { _, _ = l.Get(t.Context(), id, nil, cache.InGroup()) }); n > 0 {
+			t.Errorf("%v allocations for a hit in memory", n)
+		}
+	}
+	other := layer(t, e, cache.LayerOptions[string]{Name: "other"})
+	if _, err := other.Get(t.Context(), "x", nil); !errors.Is(err, cache.ErrOptions) {
+		t.Error(err)
+	}
+}

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -119,8 +120,11 @@ type LayerOptions[V any] struct {
 	// CompressAbove is the size in bytes from which encoded values are
 	// compressed in Redis. Default 4096; negative: never.
 	CompressAbove int
-	Promise       Promise  // of its reads and invalidations; default Bounded
-	Codec         Codec[V] // default JSON
+	// Load loads the value of an id, by the rules of Loader, for calls that
+	// are given no loader; nil: each call must have one.
+	Load    func(ctx context.Context, id string, f *Fill) (V, error)
+	Promise Promise  // of its reads and invalidations; default Bounded
+	Codec   Codec[V] // default JSON
 }
 
 const (

@@ -11,7 +11,6 @@ import (
 type dejaCache struct {
 	engine *cache.Engine
 	layer  *cache.Layer[Value]
-	load   func(context.Context, string) (Value, error)
 }
 
 func openDeja(s Setup) (Cache, error) {
@@ -32,11 +31,18 @@ func newDeja(s Setup, bytes int64) (*dejaCache, error) {
 	if err != nil {
 		return nil, err
 	}
-	layer, err := cache.NewLayer(engine, cache.LayerOptions[Value]{Name: "rival", TTL: s.TTL, MemoryTTL: s.TTL})
+	layer, err := cache.NewLayer(engine, cache.LayerOptions[Value]{
+		Name: "rival", TTL: s.TTL, MemoryTTL: s.TTL,
+		Load: func(ctx context.Context, id string, f *cache.Fill) (Value, error) {
+			v, err := s.Load(ctx, id)
+			f.Version = v.Version
+			return v, err
+		},
+	})
 	if err != nil {
 		return nil, err
 	}
-	return &dejaCache{engine, layer, s.Load}, nil
+	return &dejaCache{engine, layer}, nil
 }
 
 // dejaEntryBytes finds what an entry counts for in deja's budget, which is in
@@ -58,11 +64,7 @@ func dejaEntryBytes(s Setup) (int64, error) {
 }
 
 func (c *dejaCache) Get(ctx context.Context, id string) (Value, error) {
-	return c.layer.Get(ctx, id, func(ctx context.Context, f *cache.Fill) (Value, error) {
-		v, err := c.load(ctx, id)
-		f.Version = v.Version
-		return v, err
-	})
+	return c.layer.Get(ctx, id, nil)
 }
 
 func (c *dejaCache) Invalidate(ctx context.Context, id string, version int64) error {
