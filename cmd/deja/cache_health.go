@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -45,10 +48,36 @@ func printHealth(out io.Writer, h *client.Health) error {
 	fmt.Fprintf(w, "redis\t%s\n", redisState(h))
 	fmt.Fprintf(w, "store\t%s, %s\n", h.Store.Name, linked(h.Store.Connected))
 	fmt.Fprintf(w, "model\t%s\n", h.Model)
+	if r := h.Redis; r != nil && h.Cache.Connected {
+		fmt.Fprintf(w, "redis setup\t%s, keeps %s, fragmentation %.2f, %d replicas\n", r.EvictionPolicy, cmp.Or(r.Persistence, "unknown"), r.Fragmentation, r.Replicas)
+	}
+	for _, name := range slices.Sorted(maps.Keys(h.Breakers)) {
+		if state := h.Breakers[name]; state != "closed" {
+			fmt.Fprintf(w, "breaker\t%s: %s\n", name, state)
+		}
+	}
+	if len(h.Nodes) > 1 {
+		fmt.Fprintf(w, "nodes\t%s\n", nodeNames(h.Nodes))
+	}
 	for _, note := range h.Notes {
 		fmt.Fprintf(w, "note\t%s\n", note)
 	}
+	for _, a := range h.Advice {
+		fmt.Fprintf(w, "%s\t%s (%s)\n", a.Severity, a.Message, a.Code)
+	}
 	return w.Flush()
+}
+
+func nodeNames(nodes []client.NodeMetrics) string {
+	var names []string
+	for _, n := range nodes {
+		name := n.Name
+		if !n.Alive {
+			name += " (gone)"
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, ", ")
 }
 
 func redisState(h *client.Health) string {

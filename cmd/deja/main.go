@@ -52,7 +52,10 @@ func run(ctx context.Context, restore func(), args []string, t terminal) int {
 	exited := -1
 	parser, err := kong.New(&cmds,
 		kong.Name("deja"),
-		kong.Description("An assistant API server whose every read is answered from a cache that can be trusted."),
+		kong.Description("An assistant API server whose every read is answered from a cache that can be trusted, and the tools around it.\n\n"+
+			"deja demo shows it on sample assistants; deja serve is for real. All other commands talk to a running server, named by --server or DEJA_SERVER. "+
+			"Settings come from flags, the environment, .env.local and .env, in this order.\n\n"+
+			"Status: 0 done, 1 it was tried and failed, 2 a flag, an argument or a setting is wrong."),
 		kong.UsageOnError(),
 		kong.Writers(t.stdout, t.stderr),
 		kong.Exit(func(code int) { exited = code }),
