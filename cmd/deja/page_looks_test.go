@@ -13,6 +13,8 @@ import (
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"github.com/dejahq/deja/client"
 )
 
 // contrast is a script that gives the texts on the page that are too faint.
@@ -28,7 +30,8 @@ const controls = `[...document.querySelectorAll('a[href], button, input, select,
 // testLooks checks every place in both themes, on a desk and on a phone: it
 // is drawn without a fault, its texts can be read, nothing is cut off at the
 // side, and everything that can be used has a name.
-func testLooks(t *testing.T, browser context.Context, server *server, id string) {
+func testLooks(t *testing.T, browser context.Context, server *server, api *client.Client, id string) {
+	turn(t, api, id, "What is in stock?") // an entry to look into
 	p := openTab(t, browser, server.url, "")
 	places := []struct{ name, hash string }{
 		{"overview", "#/"},

@@ -30,7 +30,7 @@ func TestPage(t *testing.T) {
 		{"assistant", func(t *testing.T) { testAssistant(t, browser, server) }},
 		{"chat", func(t *testing.T) { testChat(t, browser, server, model, id) }},
 		{"levers", func(t *testing.T) { testLevers(t, browser, server, api, id) }},
-		{"looks", func(t *testing.T) { testLooks(t, browser, server, id) }},
+		{"looks", func(t *testing.T) { testLooks(t, browser, server, api, id) }},
 		{"keyboard", func(t *testing.T) { testKeyboard(t, browser, server, id) }},
 		{"key", func(t *testing.T) { testKey(t, browser) }},
 		{"lost", func(t *testing.T) { testLost(t, browser) }},
