@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -57,6 +58,21 @@ func TestWhoSeesWhat(t *testing.T) {
 			t.Errorf("%s: %d %s", path, status, body)
 		}
 	}
+}
+
+// TestDeployedRedisSettings: a Redis with the settings that are deployed works,
+// and draws no advice but that it wants a password.
+func TestDeployedRedisSettings(t *testing.T) {
+	t.Parallel()
+	settings, err := filepath.Abs("../../deploy/redis.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, api := startNode(t, "--redis-url="+redistest.Start(t, redistest.WithConfig("include", settings)).URL())
+	eventually(t, "there is no other advice", func() bool {
+		h, err := api.Health(t.Context())
+		return err == nil && h.Cache.Connected && h.Redis.MaxMemory == 512<<20 && len(h.Advice) == 1 && h.Advice[0].Code == "no-auth"
+	})
 }
 
 var (
