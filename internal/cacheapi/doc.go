@@ -26,6 +26,30 @@
 //	           provider: "memory" or "memory+redis"
 //	store      connected: the store answered; name: "sqlite" or "mongodb"
 //	notes      what is worth knowing, in plain words; may be empty
+//	advice     what to look at, the most pressing first; see below
+//	redis      null, or version, role, latencyMs, usedMemoryBytes,
+//	           maxMemoryBytes, fragmentation, evictionPolicy, persistence
+//	           ("none", "rdb", "aof", "rdb+aof"), auth, tls, replicas
+//	keysPerLayer  estimated entries in Redis (without Redis: in this node's
+//	           memory), by layer
+//	breakers   "redis" and "upstream:NAME": "closed", "open" or "half-open"
+//	epoch, lastError  as in stats
+//	nodes      as in the metrics
+//
+// Advice is {code, severity, message, layer}; severity is "critical",
+// "warning" or "info". The codes:
+//
+//	store-away, redis-away, model-away  it does not answer
+//	redis-not-trusted  it answers, but this node does not use it just now
+//	no-redis           it is not configured
+//	no-auth, no-tls    who reaches Redis can read and write; can listen
+//	maxmemory-unset, memory-high (above 80 %), eviction-policy (neither
+//	                   allkeys-lru nor allkeys-lfu), keys-without-ttl
+//	hit-rate-low       under 80 %, of at least 100; of a layer or of all
+//	ttl-too-long       of a layer whose entries change ten times as often as
+//	                   they run out
+//	ttl-too-short      of a layer whose entries mostly run out unchanged and are
+//	                   loaded again
 //
 // The object stats, here and in the metrics:
 //
@@ -79,10 +103,46 @@
 //	             queryReduction (avoided of both), storeWrites; modelCalls and
 //	             modelCallsAvoided; tokens and tokensAvoided
 //
+//	scope        "node" or "fleet", as ?scope= says: what this node has counted,
+//	             or all of them, those included that have ended or were lost
+//	note         why it is not the fleet's though that was asked for
+//	nodes        of the scope: name, version, startedAt, seenAt, self, alive,
+//	             breaker, requests, hitRate, localBytes, localLimitBytes, behind
+//	             (invalidations that it has not carried out yet)
+//
+// # GET /api/cache/days
+//
+// The totals of the last n days (?n=30; 1 to 400) in UTC, of all nodes, the
+// oldest first: {status, days: [{day, requests, hits, misses, storeQueries,
+// queriesAvoided, modelCalls, modelCallsAvoided, tokens, tokensAvoided,
+// moneySpent, moneySaved}]}. They are kept in the store, and no reset touches
+// them. What other nodes counted in the last 15 seconds may be missing.
+//
+// # GET /api/cache/events
+//
+// What happened on this node after the event of a number (?after=SEQ), of the
+// last 200: {status, events: [{seq, time, kind, node, message, key, receipt}]}.
+// The kinds are invalidation, breaker, failover, epoch, node, push, warmup and
+// reset; receipt is there for invalidations.
+//
+// # GET /api/cache/live
+//
+// A text/event-stream: the event "metrics" every second, as GET metrics with the
+// same scope, and "event" for each event from now on.
+//
+// # GET /api/cache/entry
+//
+// What is known of one entry, ?key=schema:asst_...: {status, key, layer,
+// memory: {present, bytes, expiresAt}, redis: {present, bytes, ttlMs},
+// header: {format, layerVersion, sourceVersion, codec, compressed, createdAt,
+// negative}, ageMs, lease (it is being loaded), floor, groups}, and with
+// reveal=true its value, which the log notes. 404 when there is none.
+//
 // # POST /api/cache/metrics
 //
-// {"action": "reset-metrics"} sets all counters of this node to zero and
-// answers {status, action, message, timestamp}.
+// {"action": "reset-metrics"} sets all counters of this node to zero, with
+// ?scope=fleet those of all nodes, and answers {status, action, message,
+// timestamp}.
 //
 // {"action": "warmup", "assistantIds": [...]} (1 to 1,000 ids) loads data and
 // schema of each assistant into the cache, waits for all, and answers
