@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/dejahq/deja/client"
 	"github.com/dejahq/deja/internal/redistest"
 )
 
@@ -73,6 +74,40 @@ func TestDeployedRedisSettings(t *testing.T) {
 		h, err := api.Health(t.Context())
 		return err == nil && h.Cache.Connected && h.Redis.MaxMemory == 512<<20 && len(h.Advice) == 1 && h.Advice[0].Code == "no-auth"
 	})
+}
+
+// TestLiveStreamsEndWithTheServer: who looks on does not hold it up.
+func TestLiveStreamsEndWithTheServer(t *testing.T) {
+	t.Parallel()
+	log := &lines{}
+	s, err := startServer(t.Context(), configure(t), log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	api, err := client.New(client.Options{BaseURL: s.url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopped := make(chan error, 1)
+	began := false
+	for u, err := range api.Live(t.Context(), client.ScopeNode) {
+		if err != nil {
+			break
+		}
+		if u.Metrics != nil && !began {
+			began = true
+			go func() { stopped <- s.stop() }()
+		}
+	}
+	if !began {
+		t.Fatal("there were no metrics")
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+	if text := log.take(); strings.Contains(text, "cut") {
+		t.Errorf("it was held up: %s", text)
+	}
 }
 
 var (

@@ -43,12 +43,12 @@ func TestAdviceOnRedis(t *testing.T) {
 		options []redistest.Option
 		want    []string
 	}{
-		"nothing":          {good, nil},
-		"allkeys-lfu":      {[]redistest.Option{redistest.WithPassword("x"), redistest.WithMaxMemory("1gb", "allkeys-lfu")}, nil},
-		"no password":      {good[1:], []string{"no-auth"}},
-		"no maxmemory":     {[]redistest.Option{redistest.WithPassword("x"), redistest.WithMaxMemory("0", "allkeys-lru")}, []string{"maxmemory-unset"}},
-		"another policy":   {[]redistest.Option{redistest.WithPassword("x"), redistest.WithMaxMemory("1gb", "volatile-ttl")}, []string{"eviction-policy"}},
-		"as it comes":      {nil, []string{"maxmemory-unset", "eviction-policy", "no-auth"}},
+		"nothing":        {good, nil},
+		"allkeys-lfu":    {[]redistest.Option{redistest.WithPassword("x"), redistest.WithMaxMemory("1gb", "allkeys-lfu")}, nil},
+		"no password":    {good[1:], []string{"no-auth"}},
+		"no maxmemory":   {[]redistest.Option{redistest.WithPassword("x"), redistest.WithMaxMemory("0", "allkeys-lru")}, []string{"maxmemory-unset"}},
+		"another policy": {[]redistest.Option{redistest.WithPassword("x"), redistest.WithMaxMemory("1gb", "volatile-ttl")}, []string{"eviction-policy"}},
+		"as it comes":    {nil, []string{"maxmemory-unset", "eviction-policy", "no-auth"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -2,6 +2,7 @@ package fleet_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -9,7 +10,10 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/dejahq/deja"
 	"github.com/dejahq/deja/internal/fleet"
+	"github.com/dejahq/deja/internal/monitor"
+	"github.com/dejahq/deja/internal/redisconn"
 	"github.com/dejahq/deja/internal/redistest"
 )
 
@@ -318,6 +322,49 @@ func TestRunAndNodes(t *testing.T) {
 			t.Errorf("%s has a TTL of %d, %v", k, ttl, err)
 		}
 	}
+}
+
+// On a cluster, under a prefix: all of it is in one slot.
+func TestCluster(t *testing.T) {
+	t.Parallel()
+	cluster, s := redistest.StartCluster(t), store(t)
+	on := func(o *fleet.Options) {
+		o.Redis, o.Prefix = &redisconn.Options{Addrs: cluster.Addrs()}, "shop:"
+	}
+	a, b := start(t, s, cluster.Addrs()[0], "a", on), start(t, s, cluster.Addrs()[0], "b", on)
+	a.hit(1)
+	b.hit(10)
+	b.publish(t)
+	a.wantHits(t, 11)
+	if err := b.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Retire(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a.wantHits(t, 11)
+}
+
+// What publishing costs a node with all the routes, assistants and hot keys
+// that it keeps account of.
+func BenchmarkPublish(b *testing.B) {
+	redis, s := redistest.Start(b), store(b)
+	n := start(b, s, redis.URL(), "a")
+	for i := range 1000 {
+		id := fmt.Sprintf("asst_%020d", i)
+		n.counts.RecordMiss(fmt.Sprintf("GET /v1/route/%d", i%50), time.Duration(i)*time.Millisecond)
+		n.counts.RecordKey("message", "message:"+id+":0123456789abcdef0123456789abcdef")
+		n.counts.RecordAssistant(id)
+		n.counts.ModelCall(monitor.Call{AssistantID: id, Usage: deja.Usage{PromptTokens: int64(i)}})
+	}
+	for b.Loop() {
+		n.publish(b)
+	}
+	size := 0
+	for _, v := range list(b, redis, "HVALS", "{fleet}:counts") {
+		size = max(size, len(v))
+	}
+	b.ReportMetric(float64(size), "B/record")
 }
 
 func flush(t testing.TB, redis *redistest.Server) {
