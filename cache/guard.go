@@ -10,5 +10,6 @@ const (
 	guardFloor      = true // a fill needs a version at or above the floor
 	guardGeneration = true // an entry needs the present generations
 	guardLease      = true // acknowledged reads from memory need a lease
+	guardEpoch      = true // a new master is trusted only when everything from before is unreachable
 	guardWatch      = true // an insertion needs that no invalidation came since its read
 )

@@ -31,7 +31,7 @@ func (r *remote) settleLineage(ctx context.Context, c rueidis.Client) error {
 		if err != nil {
 			return err
 		}
-		if known == 1 {
+		if known == 1 || !guardEpoch {
 			continue
 		}
 		if err := r.bump(ctx, c, groupAll); err != nil {

@@ -10,5 +10,6 @@ var (
 	guardFloor      = os.Getenv("DEJA_UNGUARDED") != "floor"
 	guardGeneration = os.Getenv("DEJA_UNGUARDED") != "generation"
 	guardLease      = os.Getenv("DEJA_UNGUARDED") != "lease"
+	guardEpoch      = os.Getenv("DEJA_UNGUARDED") != "epoch"
 	guardWatch      = os.Getenv("DEJA_UNGUARDED") != "watch"
 )

@@ -120,6 +120,7 @@ type run struct {
 	newest   []atomic.Int64 // the source: the version of each key
 
 	acknowledged atomic.Int64 // writes
+	quiet        atomic.Bool  // nobody writes
 
 	mu      sync.Mutex
 	history []Op
@@ -198,7 +199,7 @@ func (r *run) step(ctx context.Context, node, k int, random *rand.Rand) (op Op, 
 	l, id := r.layers[node], "key"+strconv.Itoa(k)
 	groups := cache.InGroup("group" + strconv.Itoa(k%2))
 	op = Op{Node: node, Key: id, Start: time.Since(r.began)}
-	if random.IntN(20) == 0 {
+	if random.IntN(20) == 0 && !r.quiet.Load() {
 		op.Write = true
 		op.Version, ok = r.write(ctx, l, id, k, groups, random)
 		op.End = time.Since(r.began)

@@ -72,19 +72,20 @@ func TestTheCheckerBites(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, c := range []struct{ guard, promise, faults, duration string }{
-		{"nonce", "strict", "none", "2s"},
-		{"floor", "strict", "none", "2s"},
-		{"generation", "strict", "none", "2s"},
-		{"lease", "acknowledged", "stall,blackhole", "5s"},
-		{"watch", "acknowledged", "none", "2s"},
+	for _, c := range []struct{ guard, promise, topology, faults, duration string }{
+		{"nonce", "strict", cachetest.Standalone, "none", "2s"},
+		{"floor", "strict", cachetest.Standalone, "none", "2s"},
+		{"generation", "strict", cachetest.Standalone, "none", "2s"},
+		{"lease", "acknowledged", cachetest.Standalone, "stall,blackhole", "5s"},
+		{"epoch", "strict", cachetest.Sentinel, "failover-kill", "6s"},
+		{"watch", "acknowledged", cachetest.Standalone, "none", "2s"},
 	} {
 		t.Run(c.guard, func(t *testing.T) {
 			t.Parallel()
 			for round := range 8 {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
-				run := exec.CommandContext(ctx, tool, "-duration", c.duration, "-promise", c.promise, "-faults", c.faults, "-lag="+map[bool]string{true: "true", false: "false"}[c.guard == "floor"])
+				run := exec.CommandContext(ctx, tool, "-duration", c.duration, "-topology", c.topology, "-promise", c.promise, "-faults", c.faults, "-lag="+map[bool]string{true: "true", false: "false"}[c.guard == "floor"])
 				run.Env = append(os.Environ(), "DEJA_UNGUARDED="+c.guard)
 				out, err := run.CombinedOutput()
 				if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == 1 {

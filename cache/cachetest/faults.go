@@ -45,14 +45,10 @@ func faults() map[string]fault {
 		},
 		"evict":      evict,
 		"clock-jump": jump,
-		"failover":   func(_ context.Context, r *run, random *rand.Rand) { r.redis.replace(r.key(random), false) },
-		killing:      func(_ context.Context, r *run, random *rand.Rand) { r.redis.replace(r.key(random), true) },
+		"failover":   func(_ context.Context, r *run, random *rand.Rand) { r.redis.replace(r.key(random)) },
+		killing:      lose,
 	}
 }
-
-// killing is the fault that every run sees that can: a master dies, with what
-// it has acknowledged last.
-const killing = "failover-kill"
 
 // possible says whether a fault can befall a topology.
 func (r *run) possible(name string) bool {

@@ -24,9 +24,10 @@ type redis struct {
 	servers []*redistest.Server // that keep data
 
 	master func(key string) *redistest.Server
-	// replace makes another server master of a key, and leaves the old one as
-	// its replica: after a kill, or in agreement. Nil: there is no other.
-	replace func(key string, kill bool)
+	// replace makes another server master of a key, in agreement, and leaves
+	// the old one as its replica. Nil: there is no other.
+	replace func(key string)
+	ready   func() // waits until all servers are well
 }
 
 func startRedis(tb redistest.TB, topology string) (redis, error) {
@@ -41,13 +42,8 @@ func startRedis(tb redistest.TB, topology string) (redis, error) {
 			options: cache.RedisOptions{Addrs: g.Addrs(), Master: g.MasterName()},
 			servers: g.Nodes,
 			master:  func(string) *redistest.Server { return g.Master() },
-			replace: func(_ string, kill bool) {
-				if kill {
-					g.KillMaster().Restart()
-				} else {
-					g.FailMaster()
-				}
-			},
+			replace: func(string) { g.FailMaster() },
+			ready:   g.WaitReady,
 		}, nil
 	case Cluster:
 		c := redistest.StartCluster(tb)
@@ -55,13 +51,8 @@ func startRedis(tb redistest.TB, topology string) (redis, error) {
 			options: cache.RedisOptions{Addrs: c.Addrs()},
 			servers: c.Nodes,
 			master:  c.MasterOf,
-			replace: func(key string, kill bool) {
-				if kill {
-					c.KillMaster(key).Restart()
-				} else {
-					c.FailMaster(key)
-				}
-			},
+			replace: func(key string) { c.FailMaster(key) },
+			ready:   c.WaitReady,
 		}, nil
 	}
 	return redis{}, fmt.Errorf("cachetest: unknown topology %q", topology)
