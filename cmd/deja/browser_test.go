@@ -88,8 +88,9 @@ func openTab(t *testing.T, browser context.Context, base, place string, expected
 	p.visit(place)
 	t.Cleanup(func() {
 		p.mu.Lock()
-		defer p.mu.Unlock()
-		for _, f := range p.faults {
+		faults := p.faults
+		p.mu.Unlock()
+		for _, f := range faults {
 			t.Errorf("the page: %s", f)
 		}
 		if t.Failed() {
@@ -109,7 +110,10 @@ func (p *tab) heard(ev any) {
 		}
 	case *runtime.EventConsoleAPICalled:
 		if e.Type == "error" || e.Type == "warning" {
-			fault = fmt.Sprintf("console %s: %s", e.Type, e.Args[0].Description)
+			fault = fmt.Sprintf("console %s", e.Type)
+			for _, a := range e.Args {
+				fault += " " + a.Description + string(a.Value)
+			}
 		}
 	case *logs.EventEntryAdded: // violations of the policy come here, and failed requests
 		if e.Entry.Level == "error" || e.Entry.Level == "warning" {
