@@ -67,6 +67,9 @@ type Run struct {
 	ResponseFormat      json.RawMessage   `json:"response_format,omitempty"`
 	ReasoningEffort     string            `json:"reasoning_effort,omitempty"`
 
+	// NoStore says that the caller wants no answer of this run cached.
+	NoStore bool `json:"no_store,omitempty"`
+
 	// RequiredAction holds the function calls that wait for the caller's
 	// outputs while the status is requires_action.
 	RequiredAction []ToolCall `json:"required_action,omitempty"`

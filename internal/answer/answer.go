@@ -103,6 +103,11 @@ func New(o Options) (*Answerer, error) {
 	return a, nil
 }
 
+// tooLong is the cause of the end of an answer that takes longer than it may.
+func (a *Answerer) tooLong() error {
+	return deja.Errorf(deja.CodeUpstream, "The answer took longer than %s.", a.o.RunTimeout)
+}
+
 // errClosing is the cause of everything that Close cuts short.
 var errClosing = deja.Errorf(deja.CodeUnavailable, "The server is shutting down.")
 
@@ -140,14 +145,12 @@ func (a *Answerer) begin() error {
 	return nil
 }
 
-// detached gives a context with ctx's values which ends with the Answerer or
-// after the run timeout, and not with the request that began the work.
-func (a *Answerer) detached(ctx context.Context) (context.Context, context.CancelCauseFunc) {
+// detached gives a context with ctx's values which ends with the Answerer or,
+// because of late, after a time, and not with the request that began the work.
+func (a *Answerer) detached(ctx context.Context, after time.Duration, late error) (context.Context, context.CancelCauseFunc) {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stopWatch := context.AfterFunc(a.base, func() { cancel(context.Cause(a.base)) })
-	timer := time.AfterFunc(a.o.RunTimeout, func() {
-		cancel(deja.Errorf(deja.CodeUpstream, "The answer took longer than %s.", a.o.RunTimeout))
-	})
+	timer := time.AfterFunc(after, func() { cancel(late) })
 	return ctx, func(cause error) {
 		stopWatch()
 		timer.Stop()

@@ -51,6 +51,7 @@ func (d *driver) resume(ctx context.Context) (*RunStream, error) {
 	if n := len(d.run.Steps); n > 0 {
 		d.tell("thread.run.step.completed", &d.run.Steps[n-1])
 	}
+	d.control.NoStore = d.run.NoStore
 	queued := d.snapshot()
 	queued.Status = deja.RunQueued
 	d.feed.add(RunEvent{Name: "thread.run.queued", Run: queued, RunID: d.run.ID})
@@ -61,7 +62,7 @@ func (d *driver) resume(ctx context.Context) (*RunStream, error) {
 // is the run as its caller first sees it.
 func (d *driver) begin(ctx context.Context, seq int64, shown *deja.Run) (*RunStream, error) {
 	d.feed.add(RunEvent{Name: "thread.run.in_progress", Run: d.snapshot(), RunID: d.run.ID})
-	tc, err := d.a.layers.Context(ctx, d.run.ThreadID, seq)
+	tc, err := d.context(ctx, seq)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +70,8 @@ func (d *driver) begin(ctx context.Context, seq int64, shown *deja.Run) (*RunStr
 	if err != nil {
 		return nil, err
 	}
-	drive, cancel := d.a.detached(ctx)
+	// No longer than it holds its thread: after that, another run may begin.
+	drive, cancel := d.a.detached(ctx, time.Until(d.run.ExpiresAt), errRunExpired)
 	if d.reply, err = d.a.reply(drive, p); err != nil {
 		cancel(nil)
 		return nil, err
@@ -93,30 +95,6 @@ func (d *driver) done(cancel context.CancelCauseFunc) {
 	delete(d.a.runs, d.run.ID)
 	d.a.mu.Unlock()
 	cancel(nil)
-}
-
-// request is the conversation as the model sees it: the thread, and what this
-// run has called on the way.
-func (d *driver) request(tc *deja.ThreadContext) deja.ModelRequest {
-	run := d.run
-	req := deja.ModelRequest{
-		Model: run.Model, Tools: functionTools(run.Tools),
-		ToolChoice: run.ToolChoice, ParallelToolCalls: run.ParallelToolCalls,
-		Temperature: run.Temperature, TopP: run.TopP,
-		MaxCompletionTokens: run.MaxCompletionTokens, ResponseFormat: run.ResponseFormat,
-		ReasoningEffort: run.ReasoningEffort,
-	}
-	for _, m := range lastMessages(tc.Messages, run.TruncationStrategy) {
-		req.Messages = append(req.Messages, deja.ChatMessage{Role: m.Role, Content: m.Content})
-	}
-	for _, step := range run.Steps {
-		if step.Type == deja.StepToolCalls && step.Status == deja.RunCompleted {
-			if _, theirs := splitCalls(step.ToolCalls); len(theirs) > 0 {
-				req.Messages = append(req.Messages, callMessages("", theirs)...)
-			}
-		}
-	}
-	return req
 }
 
 // budget is how many tokens the model may be shown: what the caller allows, or
@@ -222,7 +200,7 @@ func (d *driver) rest(ctx context.Context, answer *deja.Answer) {
 		if answer.Refusal != "" && answer.Text == "" {
 			d.message.Content[0].Text = answer.Refusal
 		}
-		if _, err := d.a.layers.AppendMessages(ctx, d.run.ThreadID, d.message); err != nil {
+		if err := d.append(ctx); err != nil {
 			d.fail(ctx, err)
 			return
 		}
@@ -242,6 +220,26 @@ func (d *driver) rest(ctx context.Context, answer *deja.Answer) {
 		d.run.IncompleteReason = "max_completion_tokens"
 	}
 	d.end(ctx, status, nil)
+}
+
+// appendAttempts is how often a message is appended whose first attempt failed.
+const appendAttempts = 3
+
+// append appends the run's message. A failure may come after the store has the
+// message; it is appended once, however often that is tried.
+func (d *driver) append(ctx context.Context) error {
+	for attempt := 1; ; attempt++ {
+		_, err := d.a.layers.AppendMessages(ctx, d.run.ThreadID, d.message)
+		switch deja.ErrorCode(err) {
+		case deja.CodeUnavailable, deja.CodeInternal:
+		default:
+			return err
+		}
+		if attempt == appendAttempts || !pause(ctx, time.Duration(attempt)*takeoverPause) {
+			return err
+		}
+		d.a.log.WarnContext(ctx, "a message is appended again", "run", d.run.ID, "error", err)
+	}
 }
 
 // wait puts the run to rest until its caller has executed the calls.

@@ -10,10 +10,14 @@ import (
 )
 
 // fail ends the run because of an error: as cancelled when its caller asked
-// for that, as failed otherwise.
+// for that, as expired when its time is over, as failed otherwise.
 func (d *driver) fail(ctx context.Context, err error) {
 	if errors.Is(err, errRunCancelled) {
 		d.end(ctx, deja.RunCancelled, nil)
+		return
+	}
+	if errors.Is(err, errRunExpired) {
+		d.end(ctx, deja.RunExpired, runError(err))
 		return
 	}
 	d.a.log.WarnContext(ctx, "a run failed", "run", d.run.ID, "thread", d.run.ThreadID, "error", err)

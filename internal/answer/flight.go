@@ -78,7 +78,7 @@ func (a *Answerer) board(ctx context.Context, p *prepared) (f *flight, first boo
 	if p.cached {
 		a.flights[name] = f
 	}
-	ctx, f.cancel = a.detached(ctx)
+	ctx, f.cancel = a.detached(ctx, a.o.RunTimeout, a.tooLong())
 	a.work.Go(func() { a.fly(ctx, f, p) })
 	return f, true, nil
 }

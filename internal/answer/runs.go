@@ -2,7 +2,6 @@ package answer
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"iter"
 	"slices"
@@ -119,16 +118,21 @@ func (a *Answerer) StartRun(ctx context.Context, r RunRequest) (*RunStream, erro
 	// From here the thread is claimed: whatever happens, the run must end.
 	d := &driver{a: a, run: run, assistant: asst, control: r.Control, feed: &feed[RunEvent]{}}
 	s, err := d.start(ctx, thread.Seq, r.Messages)
-	if errors.Is(err, errPromptTooLong) && run.MaxPromptTokens != nil {
+	return d.begun(ctx, s, err)
+}
+
+// begun gives a run that goes on; or it ends the run, when it could not begin.
+func (d *driver) begun(ctx context.Context, s *RunStream, err error) (*RunStream, error) {
+	if err == nil {
+		return s, nil
+	}
+	if errors.Is(err, errPromptTooLong) && d.run.MaxPromptTokens != nil {
 		d.run.IncompleteReason = "max_prompt_tokens"
 		d.end(context.WithoutCancel(ctx), deja.RunIncomplete, nil)
 		return &RunStream{Run: d.snapshot(), Outcome: Bypass, feed: d.feed}, nil
 	}
-	if err != nil {
-		d.fail(context.WithoutCancel(ctx), err)
-		return nil, err
-	}
-	return s, nil
+	d.fail(context.WithoutCancel(ctx), err)
+	return nil, err
 }
 
 func newRun(asst *deja.Assistant, r RunRequest, now time.Time, timeout time.Duration) *deja.Run {
@@ -141,6 +145,7 @@ func newRun(asst *deja.Assistant, r RunRequest, now time.Time, timeout time.Dura
 	// a microsecond is not worth a write. Clients still see the queued event.
 	run.Status = deja.RunInProgress
 	run.CreatedAt, run.StartedAt, run.SeenAt, run.ExpiresAt = now, now, now, now.Add(timeout)
+	run.NoStore = r.Control.NoStore
 	run.Model = asst.Model
 	if r.Model != "" {
 		run.Model = r.Model
@@ -190,11 +195,7 @@ func (a *Answerer) SubmitToolOutputs(ctx context.Context, threadID, runID string
 	}
 	d := &driver{a: a, run: run, feed: &feed[RunEvent]{}}
 	s, err := d.resume(ctx)
-	if err != nil {
-		d.fail(context.WithoutCancel(ctx), err)
-		return nil, err
-	}
-	return s, nil
+	return d.begun(ctx, s, err)
 }
 
 // takeOutputs moves the outputs into the run's last step, which then is done.
@@ -257,6 +258,9 @@ func (a *Answerer) Forget(threadID string) {
 // errRunCancelled is the cause of a run's end when its caller asked for it.
 var errRunCancelled = deja.Errorf(deja.CodeCancelled, "The run was cancelled.")
 
+// errRunExpired is the cause of the end of a run that took longer than it may.
+var errRunExpired = deja.Errorf(deja.CodeUpstream, "The run has expired.")
+
 // endRun gives a run its last state, and its unfinished steps with it.
 func endRun(run *deja.Run, status deja.RunStatus, why *deja.RunError, now time.Time) {
 	run.Status, run.LastError, run.RequiredAction = status, why, nil
@@ -278,6 +282,8 @@ func endRun(run *deja.Run, status deja.RunStatus, why *deja.RunError, now time.T
 			step.Status, step.CancelledAt = deja.RunCancelled, now
 		case deja.RunFailed:
 			step.Status, step.FailedAt, step.LastError = deja.RunFailed, now, why
+		case deja.RunExpired:
+			step.Status, step.LastError = deja.RunExpired, why
 		default:
 			step.Status, step.CompletedAt = deja.RunCompleted, now
 		}
@@ -294,16 +300,4 @@ func runError(err error) *deja.RunError {
 		code = "invalid_prompt"
 	}
 	return &deja.RunError{Code: code, Message: deja.ErrorMessage(err)}
-}
-
-// lastMessages applies a truncation strategy of the last_messages kind.
-func lastMessages(ms []deja.Message, strategy json.RawMessage) []deja.Message {
-	var s struct {
-		Type         string `json:"type"`
-		LastMessages int    `json:"last_messages"`
-	}
-	if err := json.Unmarshal(strategy, &s); err != nil || s.Type != "last_messages" || s.LastMessages <= 0 {
-		return ms
-	}
-	return ms[max(0, len(ms)-s.LastMessages):]
 }

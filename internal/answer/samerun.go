@@ -26,7 +26,7 @@ func (a *Answerer) sameRun(ctx context.Context, r RunRequest) (*RunStream, error
 		return nil, deja.Errorf(deja.CodeInvalid, "The Idempotency-Key was used for a run of another assistant.")
 	}
 	s := &RunStream{Run: run, Outcome: Bypass, feed: &feed[RunEvent]{}}
-	follow, cancel := a.detached(ctx)
+	follow, cancel := a.detached(ctx, a.o.RunTimeout, a.tooLong())
 	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
 	a.work.Go(func() {
 		defer cancel(nil)

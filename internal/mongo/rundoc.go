@@ -44,6 +44,7 @@ type runState struct {
 	ParallelToolCalls   *bool           `bson:"parallel_tool_calls"`
 	ResponseFormat      json.RawMessage `bson:"response_format"`
 	ReasoningEffort     string          `bson:"reasoning_effort"`
+	NoStore             bool            `bson:"no_store"`
 	RequiredAction      []deja.ToolCall `bson:"required_action"`
 	Usage               *deja.Usage     `bson:"usage"`
 	Served              *deja.Served    `bson:"served"`
@@ -61,7 +62,7 @@ func stateOf(r *deja.Run) runState {
 		MaxPromptTokens: r.MaxPromptTokens, MaxCompletionTokens: r.MaxCompletionTokens,
 		TruncationStrategy: r.TruncationStrategy, ToolChoice: r.ToolChoice,
 		ParallelToolCalls: r.ParallelToolCalls, ResponseFormat: r.ResponseFormat, ReasoningEffort: r.ReasoningEffort,
-		RequiredAction: r.RequiredAction, Usage: r.Usage, Served: r.Served, Steps: r.Steps,
+		NoStore: r.NoStore, RequiredAction: r.RequiredAction, Usage: r.Usage, Served: r.Served, Steps: r.Steps,
 	}
 }
 
@@ -77,6 +78,6 @@ func (d *runDoc) run() *deja.Run {
 		MaxPromptTokens: d.State.MaxPromptTokens, MaxCompletionTokens: d.State.MaxCompletionTokens,
 		TruncationStrategy: d.State.TruncationStrategy, ToolChoice: d.State.ToolChoice,
 		ParallelToolCalls: d.State.ParallelToolCalls, ResponseFormat: d.State.ResponseFormat, ReasoningEffort: d.State.ReasoningEffort,
-		RequiredAction: d.State.RequiredAction, Usage: d.State.Usage, Served: d.State.Served, Steps: d.State.Steps,
+		NoStore: d.State.NoStore, RequiredAction: d.State.RequiredAction, Usage: d.State.Usage, Served: d.State.Served, Steps: d.State.Steps,
 	}
 }

@@ -98,6 +98,9 @@ func showStep(run *deja.Run, s *deja.RunStep) stepObject {
 		CancelledAt: optional(s.CancelledAt), FailedAt: optional(s.FailedAt), CompletedAt: optional(s.CompletedAt),
 		Metadata: map[string]string{}, Usage: showRunUsage(s.Usage),
 	}
+	if s.Status == deja.RunExpired {
+		o.ExpiredAt = optional(run.ExpiresAt)
+	}
 	if s.LastError != nil {
 		// The document has fewer codes for steps than for runs.
 		e := *s.LastError

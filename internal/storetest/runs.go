@@ -45,6 +45,7 @@ var runTests = []storeTest{
 			Temperature: new(0.0), TopP: new(0.3), MaxPromptTokens: new(0), MaxCompletionTokens: new(1 << 40),
 			TruncationStrategy: json.RawMessage(`{"type":"auto"}`), ToolChoice: json.RawMessage(`"none"`),
 			ParallelToolCalls: new(false), ResponseFormat: json.RawMessage(`"auto"`),
+			NoStore:        true,
 			RequiredAction: []deja.ToolCall{{ID: "call_1", Name: "f", Arguments: `{"a": 1.0}`}},
 			Usage:          &deja.Usage{PromptTokens: 1 << 60, CompletionTokens: 2, CachedTokens: 3, ReasoningTokens: 4},
 			Served:         &deja.Served{Cache: "hit", Key: "message:k", Fallback: "backup/small", Stale: true, Cost: new(int64), Saved: new(int64(1 << 61)), Currency: "EUR"},
