@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -8,7 +9,8 @@ import (
 
 // table holds the items of all layers, within one budget of bytes.
 type table struct {
-	cache *otter.Cache[tableKey, *item]
+	cache   *otter.Cache[tableKey, *item]
+	writing atomic.Int64
 }
 
 // tableKey is a memKey by its layer's name: strings are hashed where they are.
@@ -32,13 +34,24 @@ func (t *table) open(bytes int64, clock *otter.CoarseClock) (err error) {
 			ev.Value.layer.stats.memoryItems.Add(-1)
 			ev.Value.layer.stats.memoryBytes.Add(-int64(ev.Value.weight(ev.Key.id)))
 		},
-		// What a write sets off is done by who wrote: a goroutine for it would
-		// have to be started, and often a processor be woken, for each write.
-		Executor: func(maintain func()) { maintain() },
+		Executor: t.maintain,
 		Clock:    clock,
 		Logger:   &otter.NoopLogger{},
 	})
 	return err
+}
+
+// maintain runs the upkeep that reads and writes set off. What a write sets
+// off is done by who wrote: a goroutine for it would have to be started, and
+// often a processor be woken, for each write. What reads set off is not theirs
+// to wait for: while it is under way the table drops some of what it would
+// note of other reads, which makes hits cheaper by half.
+func (t *table) maintain(upkeep func()) {
+	if t.writing.Load() > 0 {
+		upkeep()
+		return
+	}
+	go upkeep()
 }
 
 // GetIfPresent is a hit, if it finds something.
@@ -54,7 +67,12 @@ func (t *table) GetEntryQuietly(k memKey) (otter.Entry[tableKey, *item], bool) {
 	return t.cache.GetEntryQuietly(k.inTable())
 }
 
-func (t *table) Set(k memKey, it *item) { t.cache.Set(k.inTable(), it) }
-func (t *table) Invalidate(k memKey)    { t.cache.Invalidate(k.inTable()) }
-func (t *table) InvalidateAll()         { t.cache.InvalidateAll() }
-func (t *table) close()                 { t.cache.StopAllGoroutines() }
+func (t *table) Set(k memKey, it *item) {
+	t.writing.Add(1)
+	defer t.writing.Add(-1)
+	t.cache.Set(k.inTable(), it)
+}
+
+func (t *table) Invalidate(k memKey) { t.cache.Invalidate(k.inTable()) }
+func (t *table) InvalidateAll()      { t.cache.InvalidateAll() }
+func (t *table) close()              { t.cache.StopAllGoroutines() }
