@@ -13,7 +13,7 @@ import (
 // replies are read, so that a push is dealt with before the replies behind it.
 func (r *remote) pushed(keys []rueidis.RedisMessage) {
 	if keys == nil {
-		if !r.deaf.Swap(true) {
+		if !r.deaf.Swap(true) && !r.closing.Load() {
 			r.engine.emit(Event{Kind: EventPush, State: "lost", Message: "the connection on which Redis pushes invalidations was lost, or the database flushed"})
 		}
 		r.trip(errLost)

@@ -49,6 +49,7 @@ func openRemote(e *Engine) error {
 func (r *remote) close() {
 	r.stop()
 	r.tasks.Wait()
+	r.closing.Store(true)
 	_ = r.conn.Close()
 }
 
@@ -61,7 +62,7 @@ func (r *remote) wake() {
 
 // trip opens the breaker.
 func (r *remote) trip(err error) {
-	if !r.breaker.open.Swap(true) {
+	if !r.breaker.open.Swap(true) && !r.closing.Load() {
 		r.failed(err)
 		r.engine.o.Logger.Warn("cache: redis is away", "error", err)
 		r.engine.emit(Event{Kind: EventBreaker, State: "open", Message: "Redis is no longer asked: " + err.Error()})

@@ -49,6 +49,7 @@ type remote struct {
 	fleet   fleet
 	kick    chan struct{} // wakes the probe
 	deaf    atomic.Bool   // the connection that pushes was lost
+	closing atomic.Bool   // connections are lost because they are closed
 	ready   chan struct{} // closed when Redis is trusted for the first time
 }
 
