@@ -209,7 +209,11 @@ func (n *node) routes(c *config, kinds *layers.Layers) (http.Handler, error) {
 		middleware.RequestID(), middleware.AccessLog(n.log), middleware.Observe(n.monitor, n.traced), middleware.Spans(n.sent),
 		middleware.Recover(n.log, refuse), middleware.SecurityHeaders(), middleware.Patience(bodyPause), guard,
 	}
-	closed := []middleware.Middleware{middleware.Identify(c.proxies()), middleware.Authenticate(c.APIKeys, refuse)}
+	guesses, err := middleware.NewGuesses(wrongKeys, time.Minute, c.RateLoopback)
+	if err != nil {
+		return nil, err
+	}
+	closed := []middleware.Middleware{middleware.Identify(c.proxies()), middleware.Authenticate(c.APIKeys, guesses, refuse)}
 	if n.limiter != nil {
 		closed = append(closed, middleware.RateLimit(n.limiter, c.RateLoopback, refuse))
 	}
@@ -221,6 +225,9 @@ func (n *node) routes(c *config, kinds *layers.Layers) (http.Handler, error) {
 	behind := middleware.Chain(mux, append(closed, middleware.Route())...)
 	return middleware.Chain(unlessOpen(open, behind), chain...), nil
 }
+
+// wrongKeys is how many wrong API keys an address may send in a minute.
+const wrongKeys = 20
 
 // openRoutes are those that nobody needs a key for.
 func openRoutes() (*http.ServeMux, error) {

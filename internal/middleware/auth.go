@@ -12,8 +12,10 @@ import (
 
 // Authenticate lets only requests through that have one of the keys as bearer
 // token (RFC 6750), and makes the key the client's identity. Without keys,
-// everything is let through. The time it takes tells nothing about the keys.
-func Authenticate(keys []deja.Secret, refuse Refuser) Middleware {
+// everything is let through. The time it takes tells nothing about the keys. An
+// address that is wrong too often is refused for a while. It needs Identify
+// before it.
+func Authenticate(keys []deja.Secret, guesses *Guesses, refuse Refuser) Middleware {
 	known := make([][sha256.Size]byte, 0, len(keys))
 	for _, k := range keys {
 		if !k.IsZero() {
@@ -27,6 +29,12 @@ func Authenticate(keys []deja.Secret, refuse Refuser) Middleware {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			x, w, r := exchangeOf(w, r)
 			token, sent := bearer(r.Header)
+			if left := guesses.barred(x.client); sent && left > 0 {
+				limited := deja.Errorf(deja.CodeRateLimited, "Too many wrong API keys came from this address.")
+				limited.RetryAfter = left
+				refuse(w, r, limited)
+				return
+			}
 			sum := sha256.Sum256([]byte(token))
 			match := 0
 			for i := range known {
@@ -36,6 +44,7 @@ func Authenticate(keys []deja.Secret, refuse Refuser) Middleware {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="deja"`)
 				message := "An API key is needed: send it as Authorization: Bearer KEY."
 				if sent {
+					guesses.wrong(r.Context(), x.client)
 					message = "The API key is not known here."
 				}
 				refuse(w, r, deja.Errorf(deja.CodeUnauthorized, "%s", message))

@@ -35,7 +35,7 @@ func TestAuthenticate(t *testing.T) {
 		}
 		w := httptest.NewRecorder()
 		reached = false
-		Chain(inner, Identify(nil), Authenticate(keys, refuse)).ServeHTTP(w, r)
+		Chain(inner, Identify(nil), Authenticate(keys, nil, refuse)).ServeHTTP(w, r)
 		if reached != want {
 			t.Errorf("%q is let in: %v", sent, reached)
 		}
@@ -56,7 +56,7 @@ func TestKeysAreDifferentClients(t *testing.T) {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Header.Set("Authorization", "Bearer "+key)
 		Chain(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { ids[ClientFrom(r.Context()).ID] = true }),
-			Authenticate(keys, refuse)).ServeHTTP(httptest.NewRecorder(), r)
+			Authenticate(keys, nil, refuse)).ServeHTTP(httptest.NewRecorder(), r)
 	}
 	if len(ids) != 2 {
 		t.Errorf("two keys are %d clients: %v", len(ids), ids)
@@ -71,7 +71,7 @@ func TestNoKeys(t *testing.T) {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Header.Set("Authorization", "Bearer whatever")
 		var client Client
-		Chain(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { client = ClientFrom(r.Context()) }), Identify(nil), Authenticate(keys, refuse)).
+		Chain(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { client = ClientFrom(r.Context()) }), Identify(nil), Authenticate(keys, nil, refuse)).
 			ServeHTTP(httptest.NewRecorder(), r)
 		if client.ID != "ip_192.0.2.1" {
 			t.Errorf("the client is %+v", client)

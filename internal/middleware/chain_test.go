@@ -43,7 +43,7 @@ func all(t *testing.T) []Middleware {
 	log := slog.New(slog.DiscardHandler)
 	return []Middleware{
 		RequestID(), AccessLog(log), Observe(monitor.New(monitor.Options{})), Recover(log, refuse),
-		SecurityHeaders(), guard, Identify(nil), Authenticate(nil, refuse), RateLimit(limiter, true, refuse), Route(),
+		SecurityHeaders(), guard, Identify(nil), Authenticate(nil, nil, refuse), RateLimit(limiter, true, refuse), Route(),
 	}
 }
 
