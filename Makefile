@@ -1,6 +1,6 @@
 # Targets for people who work on deja; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint fmt bench fuzz vuln setup build
+.PHONY: help demo serve test lint fmt bench latency fuzz vuln setup build
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ fmt: ## format everything
 
 bench: ## benchmarks of the engine, as ratios
 	go test -run '^$$' -bench . -benchmem ./cache/...
+
+latency: ## what callers wait for over HTTP, hits and misses, into bench/LATENCY.md
+	DEJA_LATENCY_OUT=$(CURDIR)/bench/LATENCY.md go test -run '^$$' -bench AnswerLatency -benchtime 1x -timeout 10m ./cmd/deja
 
 fuzz: ## each fuzz target for 20 s
 	scripts/fuzz 20s

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -59,7 +60,12 @@ func (f *fleet) run(ctx context.Context) {
 		if f.remote.engine.connected() {
 			f.renew(ctx)
 			if round%4 == 3 { // normally a change of master cuts connections; make sure
-				if err := f.remote.within(ctx, f.remote.sameLineage); err != nil && ctx.Err() == nil {
+				err := f.remote.within(ctx, f.remote.sameLineage)
+				switch {
+				case err == nil || ctx.Err() != nil:
+				case errors.Is(err, context.DeadlineExceeded):
+					f.remote.breaker.late(err) // of the masters it says nothing
+				default:
 					f.remote.trip(err)
 				}
 			}

@@ -210,18 +210,6 @@ func (c *Conn) contact(ctx context.Context) error {
 		c.mu.Unlock()
 		client = fresh
 	}
-	for {
-		began := time.Now()
-		err := c.ping(ctx, client)
-		// When the time to answer has run out much later than it should have,
-		// this process was not running, and the answer may be there.
-		if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) < 2*c.patience || ctx.Err() != nil {
-			return err
-		}
-	}
-}
-
-func (c *Conn) ping(ctx context.Context, client rueidis.Client) error {
 	ctx, cancel := context.WithTimeout(ctx, c.patience)
 	defer cancel()
 	return Ping(ctx, client)
