@@ -16,7 +16,8 @@
 // Assistants have a field cache, in requests and responses:
 //
 //	{"policy": "thread", "ttl": 3600, "normalize": false,
-//	 "skip": {"time_sensitive": true, "words": ["stock"], "temperature_above": 0.7, "attachments": true}}
+//	 "skip": {"time_sensitive": true, "words": ["stock"], "temperature_above": 0.7, "attachments": true},
+//	 "safe_tools": ["look_up"], "stale_if_error": 60, "replay_rate": 50}
 //
 // The policy "off", "thread" (the default) or "assistant" decides who may be
 // given an answer that was made for another; see deja.Sharing. For chat
@@ -26,6 +27,10 @@
 // questions that differ only in case, white space and the like share an
 // answer, and which questions are not cached. A modification changes what it
 // names.
+//
+// Their field fallbacks lists who answers when their model's server fails,
+// [{"upstream": "backup", "model": "small"}]: servers that are configured here,
+// by name, models, or both; four at most.
 //
 // Runs and chat completions take a Cache-Control header with no-cache,
 // no-store, max-age=N, only-if-cached and stale-if-error=N (RFC 5861), and, for
