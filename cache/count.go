@@ -94,7 +94,7 @@ func (r *remote) noteFills(ctx context.Context) {
 // filledKey is where the fills that expire in a stretch are noted. Those of a
 // layer are in one slot of a cluster.
 func (l *layer) filledKey(end int64) string {
-	return "{" + l.engine.o.Prefix + l.name + "}:" + filledKeySpace + ":" + strconv.FormatInt(end, 10)
+	return l.engine.o.Prefix + "{" + l.name + "}:" + filledKeySpace + ":" + strconv.FormatInt(end, 10)
 }
 
 // CountKeys estimates how many keys each layer has in Redis, by the layers'

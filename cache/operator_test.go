@@ -306,8 +306,9 @@ func TestHealthTellsOfRedis(t *testing.T) {
 func TestKeysAreCounted(t *testing.T) {
 	t.Parallel()
 	srv := redistest.Start(t)
-	a, la := node(t, srv.URL())
-	_, lb := node(t, srv.URL())
+	prefixed := func(o *cache.Options, _ *cache.LayerOptions[string]) { o.Prefix = "p-" }
+	a, la := node(t, srv.URL(), prefixed)
+	_, lb := node(t, srv.URL(), prefixed)
 	const keys = 3000
 	var wg sync.WaitGroup
 	for w := range 32 {
@@ -333,7 +334,7 @@ func TestKeysAreCounted(t *testing.T) {
 		return err == nil && n > keys*95/100 && n < keys*105/100
 	})
 	t.Logf("%d keys, counted %d", keys, n)
-	names, err := srv.Do("KEYS", "{thing}:filled:*")
+	names, err := srv.Do("KEYS", "p-{thing}:filled:*")
 	if err != nil {
 		t.Fatal(err)
 	}
