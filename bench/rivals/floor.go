@@ -10,10 +10,15 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// MemoryFloor is a bare lookup in otter, set up as deja uses it: what no cache
-// on otter can beat.
+// LookupFloor is a bare lookup in otter with the coarse clock that deja gives
+// it: what no cache on otter can beat.
+func LookupFloor() Rival {
+	return Rival{Name: "(otter lookup)", Module: "github.com/maypok86/otter/v2", Floor: true, Open: openOtter, MemoryAlone: true}
+}
+
+// MemoryFloor is otter set up for the same work: expiry, weights, a loader.
 func MemoryFloor() Rival {
-	return Rival{Name: "(otter)", Module: "github.com/maypok86/otter/v2", Floor: true, Open: openOtter, MemoryAlone: true}
+	return Rival{Name: "(otter)", Module: "github.com/maypok86/otter/v2", Floor: true, Open: openLoadingOtter, MemoryAlone: true}
 }
 
 // RedisFloor is a bare GET with rueidis and the decoding.
@@ -58,6 +63,38 @@ func (c *otterCache) Close() {
 	c.items.StopAllGoroutines()
 	c.clock.Stop()
 }
+
+type loadingOtter struct {
+	items *otter.Cache[string, *Value]
+	load  otter.Loader[string, *Value]
+}
+
+func openLoadingOtter(s Setup) (Cache, error) {
+	items, err := otter.New(&otter.Options[string, *Value]{
+		MaximumWeight:    uint64(s.Entries),
+		Weigher:          func(string, *Value) uint32 { return 1 },
+		ExpiryCalculator: otter.ExpiryWriting[string, *Value](s.TTL),
+	})
+	return &loadingOtter{items, otter.LoaderFunc[string, *Value](func(ctx context.Context, id string) (*Value, error) {
+		v, err := s.Load(ctx, id)
+		return &v, err
+	})}, err
+}
+
+func (c *loadingOtter) Get(ctx context.Context, id string) (Value, error) {
+	v, err := c.items.Get(ctx, id, c.load)
+	if err != nil {
+		return Value{}, err
+	}
+	return *v, nil
+}
+
+func (c *loadingOtter) Invalidate(_ context.Context, id string, _ int64) error {
+	c.items.Invalidate(id)
+	return nil
+}
+
+func (c *loadingOtter) Close() { c.items.StopAllGoroutines() }
 
 type getCache struct {
 	client rueidis.Client

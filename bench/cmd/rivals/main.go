@@ -25,8 +25,8 @@ func main() {
 	testing.Init()
 	out := flag.String("out", "", "file to write; default standard output")
 	quick := flag.Bool("quick", false, "shorter runs")
-	only := flag.String("only", "", "one part: memory, redis, stampede, storm or ratio")
-	data := flag.String("data", "../../shared/data/keys", "folder with the key traces")
+	only := flag.String("only", "", "one part: memory, redis, stampede, storm, ratio, encoding or compression")
+	data := flag.String("data", "../../shared/data/keys", "folder with the key traces; texts and tables are beside it")
 	flag.Parse()
 	h := new(host)
 	err := run(h, *out, *quick, *only, *data)
@@ -59,6 +59,8 @@ func run(h *host, out string, quick bool, only, data string) error {
 		{"stampede", measure.Stampede},
 		{"storm", measure.Storm},
 		{"ratio", measure.HitRatios},
+		{"encoding", measure.JSON},
+		{"compression", measure.Compression},
 	} {
 		if only != "" && only != part.name {
 			continue
@@ -66,7 +68,7 @@ func run(h *host, out string, quick bool, only, data string) error {
 		fmt.Fprintln(os.Stderr, "measuring", part.name)
 		s, err := part.measure(o)
 		if errors.Is(err, measure.ErrNoData) {
-			fmt.Fprintf(&b, "\n## %s\n\nNot measured: the key traces are not on this machine.\n", s.Title)
+			fmt.Fprintf(&b, "\n## %s\n\nNot measured: the data for it is not on this machine.\n", s.Title)
 			continue
 		}
 		if err != nil {

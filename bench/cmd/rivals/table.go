@@ -25,7 +25,7 @@ func heading(w io.Writer, quick bool) {
 	}
 	fmt.Fprint(w, "Absolute figures are this machine's; compare along a row. **Bold** is the best of a row (within 3 %), names in brackets are no caches but bounds.\n\n")
 	fmt.Fprint(w, "| name | what | version |\n|---|---|---|\n")
-	all := append(rivals.All(), rivals.MemoryFloor(), rivals.RedisFloor())
+	all := append(rivals.All(), rivals.LookupFloor(), rivals.MemoryFloor(), rivals.RedisFloor())
 	for _, r := range all {
 		module, v := r.Module, version(r.Module)
 		if module == "" {
@@ -129,7 +129,10 @@ func cell(row measure.Row, r rivals.Rival, all []rivals.Rival) string {
 // ahead gives the rivals that are better than r by more than 3 %.
 func ahead(row measure.Row, r rivals.Rival, all []rivals.Rival) []string {
 	const tolerance = 1.03
-	own := row.Figures[r.Name]
+	own, ok := row.Figures[r.Name]
+	if !ok {
+		return nil
+	}
 	var better []string
 	for _, o := range all {
 		f, ok := row.Figures[o.Name]
