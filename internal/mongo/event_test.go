@@ -30,6 +30,7 @@ func TestEvents(t *testing.T) {
 		{bson.D{is("update"), key, full, updated(bson.D{}, "name")}, Change{AssistantID: "asst_x", Version: 7, ByHand: true}, true},
 		{bson.D{is("update"), key, full, updated(bson.D{{Key: "fence", Value: 1}})}, Change{}, false},
 		{bson.D{is("update"), key, full, updated(bson.D{}, "dirty")}, Change{}, false},
+		{bson.D{is("update"), {Key: "documentKey", Value: bson.D{{Key: "$unset", Value: bson.D{{Key: "dirty", Value: ""}}}}}, full}, Change{}, false},
 		{bson.D{is("update"), key, full, updated(bson.D{}, "dirty", "name")}, Change{AssistantID: "asst_x", Version: 7, ByHand: true}, true},
 		{bson.D{is("update"), key, full, updated(bson.D{{Key: "fence", Value: 1}}, "name")}, Change{AssistantID: "asst_x", Version: 7, ByHand: true}, true},
 		{bson.D{is("replace"), key, full}, Change{AssistantID: "asst_x", Version: 7, ByHand: true}, true},

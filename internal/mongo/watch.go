@@ -141,7 +141,8 @@ func (w *watcher) follow(ctx context.Context) error {
 type event struct {
 	Operation string `bson:"operationType"`
 	Key       struct {
-		ID any `bson:"_id"`
+		ID    any    `bson:"_id"`
+		Unset bson.D `bson:"$unset"` // some servers give the update here, and no description
 	} `bson:"documentKey"`
 	Full *struct {
 		ID      string `bson:"_id"`
@@ -182,7 +183,7 @@ func (e *event) change() (Change, bool) {
 // clear the mark, which are no part of the assistant.
 func (e *event) bookkeeping() bool {
 	if e.Update == nil {
-		return false
+		return len(e.Key.Unset) == 1 && e.Key.Unset[0].Key == "dirty"
 	}
 	fields, err := e.Update.Fields.Elements()
 	foreign := func(field bson.RawElement) bool { return field.Key() != "fence" }
