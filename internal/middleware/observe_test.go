@@ -21,7 +21,7 @@ func TestObserve(t *testing.T) {
 		m := monitor.New(monitor.Options{})
 		mux := http.NewServeMux()
 		mux.HandleFunc("/v1/assistants/{id}", func(w http.ResponseWriter, r *http.Request) {
-			layers.TraceFrom(r.Context()).Record(time.Now(), layers.Span{Layer: layers.AssistantData, Hit: r.PathValue("id") == "known"})
+			layers.TraceFrom(r.Context()).Record(time.Now(), layers.Span{Layer: layers.AssistantData, Hit: r.PathValue("id") == "known", Key: "p:" + r.PathValue("id"), ID: r.PathValue("id")})
 			deja.CountRead(r.Context())
 			time.Sleep(100 * time.Millisecond)
 		})
@@ -43,6 +43,13 @@ func TestObserve(t *testing.T) {
 		}
 		if s.Endpoints[1].Uncached.Count != 1 {
 			t.Errorf("%+v", s.Endpoints[1])
+		}
+		hot := monitor.Hot{
+			Keys:       []monitor.HotItem{{Name: "p:known", Layer: layers.AssistantData, Count: 2}, {Name: "p:new", Layer: layers.AssistantData, Count: 1}},
+			Assistants: []monitor.HotItem{{Name: "known", Count: 2}, {Name: "new", Count: 1}},
+		}
+		if d := cmp.Diff(hot, s.Hot); d != "" {
+			t.Error(d)
 		}
 		if s.Savings.StoreReads != 3 {
 			t.Errorf("%d store queries, want 3", s.Savings.StoreReads)
