@@ -80,10 +80,7 @@ func TestLive(t *testing.T) {
 				}
 			}
 		}
-		if metrics == 3 && told {
-			if u.Metrics != nil && u.Metrics.Performance[assistantRoute].TotalRequests != 1 {
-				t.Errorf("the metrics do not move: %+v", u.Metrics.Performance)
-			}
+		if metrics >= 3 && told && u.Metrics != nil && u.Metrics.Performance[assistantRoute].TotalRequests == 1 {
 			n.api.EndLive()
 			n.api.EndLive()
 		}
