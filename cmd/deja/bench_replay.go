@@ -82,7 +82,7 @@ func (r *replay) all(ctx context.Context, a *benchArm, res *armResult, done func
 	began := time.Now()
 	for range r.concurrency {
 		workers.Go(func() {
-			for ctx.Err() == nil && (r.duration == 0 || time.Since(began) < r.duration) {
+			for n := 0; ctx.Err() == nil && (n == 0 || r.duration == 0 || time.Since(began) < r.duration); n++ {
 				i := int(next.Add(1)) - 1
 				if i >= len(r.requests) || !r.await(ctx, began, r.requests[i]) {
 					return
