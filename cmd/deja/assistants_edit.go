@@ -91,7 +91,7 @@ type assistantsEditCmd struct {
 // Validate wants something to change.
 func (a *assistantsEditCmd) Validate() error {
 	if a.Model == nil && a.empty() {
-		return errors.New("say what to change: --name, --instructions, --model, --cache ...")
+		return errors.New("say what to change: --name, --instructions, --model, --cache and so on")
 	}
 	return nil
 }
