@@ -91,6 +91,11 @@ func TestKnownFaultPlaceholderOfTheProcess(t *testing.T) {
 // soft keeps a busy machine from looking like a Redis that is away.
 func soft(o *cache.Options, _ *cache.LayerOptions[string]) {
 	o.SoftTimeout, o.HardTimeout = 10*time.Second, 20*time.Second
+	if o.Redis != nil {
+		r := *o.Redis
+		r.AnswerWithin = 20 * time.Second
+		o.Redis = &r
+	}
 }
 
 // jetcache-go deletes from memory and then from Redis: who reads in between
