@@ -159,7 +159,7 @@ func (l *layer) follow(ctx context.Context, id string, yield func(Live, error) b
 			seen = e.now()
 		case err == nil && len(pieces) == 0:
 			return ErrNoHolder
-		case e.now()-seen > int64(max(e.o.LeaseTTL, e.o.HardTimeout)):
+		case e.now()-seen > int64(e.o.LeaseTTL):
 			return ErrNoHolder
 		case err != nil:
 			// A command that fails says nothing about the maker. For as long
