@@ -32,6 +32,7 @@ func TestBreakerOpensOnSlowness(t *testing.T) {
 				}
 				verdict.say(b)
 				time.Sleep(2 * breakerMoment)
+				synctest.Wait()
 			}
 			if opened == nil {
 				t.Errorf("%s: shut after %d", name, verdict.many)
