@@ -29,7 +29,9 @@ func (r *Reply) Bill() Bill {
 			b.Cost = new(r.flight.paid.money)
 		}
 	case r.Outcome == Hit, r.Outcome == Similar, r.Outcome == Coalesced:
-		b.Cost = new(price.Money)
+		if r.Outcome != Coalesced || r.whole || !r.first {
+			b.Cost = new(price.Money) // the first may yet have to take over, and pay
+		}
 		if r.Outcome != Coalesced || r.whole {
 			if saved, known := r.count.Price(r.call()); known {
 				b.Saved = &saved
