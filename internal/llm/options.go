@@ -42,7 +42,7 @@ type Options struct {
 	// nil: nothing is.
 	Wrap func(http.RoundTripper) http.RoundTripper
 
-	Logger     *slog.Logger // default discards
+	Logger *slog.Logger // default discards
 }
 
 // maxIdleConns is the number of connections that a client keeps for reuse.
