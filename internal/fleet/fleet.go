@@ -178,13 +178,13 @@ func (f *Fleet) publishChanges(ctx context.Context) error {
 }
 
 // Close publishes and saves what is left, says that this start has ended, and
-// hangs up. Run must have ended. It is idempotent.
+// hangs up. Run must have ended. It is idempotent. A Redis that is away costs
+// what was counted since it went, and is no error: it is not needed for an end.
 func (f *Fleet) Close(ctx context.Context) error {
 	errs := []error{f.SaveDays(ctx)}
 	if f.conn != nil {
-		err := f.publish(ctx, stateEnded)
-		if err != nil && !errors.Is(err, redisconn.ErrAway) {
-			errs = append(errs, err)
+		if err := f.publish(ctx, stateEnded); err != nil && !errors.Is(err, redisconn.ErrAway) {
+			f.o.Logger.WarnContext(ctx, "the last counters were not published", "error", err)
 		}
 		errs = append(errs, f.conn.Close())
 	}
