@@ -56,14 +56,18 @@ func (l *layer) read(ctx context.Context, w *watch, c *call) (it *item, found []
 	return it, nil, nil
 }
 
-// take makes an item of what Redis gave and keeps it in memory; nil when it
-// is of no use to the call.
+// take makes an item of what Redis gave and keeps it in memory, if it is worth
+// that; nil when it is of no use to the call.
 func (l *layer) take(w *watch, b []byte, gens []*generation, c *call) *item {
 	e := l.engine
 	now, ahead := e.times()
 	it, ok := l.unsealAt(b, gens, now, ahead)
 	if !ok || now >= it.dead || !c.accepts(it, now) || guardFloor && e.under(w.key, it.version) {
 		return nil
+	}
+	if !e.worth(w.key) {
+		it.epoch = w.epoch
+		return it
 	}
 	it.keepFor(now, l.memoryTTL)
 	e.keep(w, it)

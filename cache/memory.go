@@ -104,6 +104,9 @@ type memory struct {
 	seed   maphash.Seed
 	shards [64]shard
 
+	bytes     atomic.Int64 // what the items weigh
+	admission admission
+
 	// epoch rises when nothing in memory can be vouched for any more: the
 	// connection that pushes invalidations was lost, or Redis came back.
 	epoch atomic.Uint64
@@ -131,7 +134,8 @@ func (m *memory) open(bytes int64) error {
 		m.shards[i].watches = make(map[memKey]*watch)
 	}
 	var err error
-	if err = m.items.open(bytes, m.clock); err != nil {
+	m.admission.open(bytes)
+	if err = m.items.open(bytes, m.clock, &m.bytes); err != nil {
 		return err
 	}
 	m.floors, err = otter.New(&otter.Options[memKey, int64]{
@@ -209,8 +213,10 @@ func (m *memory) under(key memKey, version int64) bool {
 }
 
 func (m *memory) put(key memKey, it *item) {
+	weight := int64(it.weight(key.id))
+	m.bytes.Add(weight)
 	key.layer.stats.memoryItems.Add(1)
-	key.layer.stats.memoryBytes.Add(int64(it.weight(key.id)))
+	key.layer.stats.memoryBytes.Add(weight)
 	it.layer = key.layer
 	m.items.Set(key, it)
 }

@@ -23,7 +23,7 @@ type tableKey struct {
 
 func (k memKey) inTable() tableKey { return tableKey{k.layer.name, k.id} }
 
-func (t *table) open(bytes int64, clock *otter.CoarseClock) (err error) {
+func (t *table) open(bytes int64, clock *otter.CoarseClock, held *atomic.Int64) (err error) {
 	t.cache, err = otter.New(&otter.Options[tableKey, *item]{
 		MaximumWeight: uint64(bytes),
 		Weigher:       func(k tableKey, it *item) uint32 { return it.weight(k.id) },
@@ -31,8 +31,10 @@ func (t *table) open(bytes int64, clock *otter.CoarseClock) (err error) {
 			return time.Duration(max(en.Value.kept-clock.NowNano(), 1))
 		}),
 		OnAtomicDeletion: func(ev otter.DeletionEvent[tableKey, *item]) {
+			weight := int64(ev.Value.weight(ev.Key.id))
+			held.Add(-weight)
 			ev.Value.layer.stats.memoryItems.Add(-1)
-			ev.Value.layer.stats.memoryBytes.Add(-int64(ev.Value.weight(ev.Key.id)))
+			ev.Value.layer.stats.memoryBytes.Add(-weight)
 		},
 		Executor: t.maintain,
 		Clock:    clock,
