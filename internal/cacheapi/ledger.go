@@ -1,8 +1,6 @@
 package cacheapi
 
 import (
-	"cmp"
-	"slices"
 	"time"
 
 	"github.com/dejahq/deja/internal/layers"
@@ -111,27 +109,7 @@ func ledgerOf(seen monitor.Snapshot) ledger {
 
 // shownAccounts gives the busiest accounts, the overflow last, with what is
 // not shown added to it.
-func shownAccounts(all []monitor.Account) []monitor.Account {
-	rest := monitor.Account{AssistantID: monitor.Overflow}
-	all = slices.DeleteFunc(slices.Clone(all), func(a monitor.Account) bool {
-		if a.AssistantID == monitor.Overflow {
-			rest.Add(a)
-			return true
-		}
-		return false
-	})
-	slices.SortStableFunc(all, func(a, b monitor.Account) int {
-		return cmp.Or(cmp.Compare(b.Requests, a.Requests), cmp.Compare(a.AssistantID, b.AssistantID))
-	})
-	for len(all) > maxAccounts {
-		rest.Add(all[len(all)-1])
-		all = all[:len(all)-1]
-	}
-	if rest != (monitor.Account{AssistantID: monitor.Overflow}) {
-		all = append(all, rest)
-	}
-	return all
-}
+func shownAccounts(all []monitor.Account) []monitor.Account { return monitor.Busiest(all, maxAccounts) }
 
 type hot struct {
 	Keys       []hotKey       `json:"keys"`

@@ -29,12 +29,14 @@ func newDays(start string, now time.Time, from monitor.Totals) *days {
 // maxPast bounds the days that wait for a store which is away.
 const maxPast = 60
 
-// count takes totals into the day, and gives its share. What was counted since
-// the last time belongs to the day of that time when the day has changed: a
-// second at most.
-func (d *days) count(now time.Time, totals monitor.Totals) deja.DayShare {
+// count takes the totals into the day, and gives its share. What was counted
+// since the last time belongs to the day of that time when the day has changed:
+// a second at most. Totals are read under the lock: of two who count at once,
+// none then takes back what the other has counted.
+func (d *days) count(now time.Time, read func() monitor.Totals) deja.DayShare {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	totals := read()
 	if totals != d.last {
 		d.last = totals
 		d.share.DayTotals = dayTotals(d.share.Day, totals.Sub(d.from))
@@ -65,7 +67,7 @@ func dayTotals(day string, t monitor.Totals) deja.DayTotals {
 // earlier ones that are not stored yet.
 func (f *Fleet) SaveDays(ctx context.Context) error {
 	d := f.days
-	share := d.count(f.o.Now(), f.o.Monitor.Totals())
+	share := d.count(f.o.Now(), f.o.Monitor.Totals)
 	d.mu.Lock()
 	past, saved := slices.Clone(d.past), d.saved
 	d.mu.Unlock()

@@ -147,7 +147,7 @@ func (f *Fleet) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-publish.C:
-			f.days.count(f.o.Now(), f.o.Monitor.Totals())
+			f.days.count(f.o.Now(), f.o.Monitor.Totals)
 			if err := f.publishChanges(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, redisconn.ErrAway) {
 				f.o.Logger.DebugContext(ctx, "counters were not published", "error", err)
 			}

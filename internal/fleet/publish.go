@@ -81,7 +81,7 @@ func (f *Fleet) publish(ctx context.Context, s state) error {
 
 // record sums this node up.
 func (f *Fleet) record() *record {
-	share := f.days.count(f.o.Now(), f.o.Monitor.Totals())
+	share := f.days.count(f.o.Now(), f.o.Monitor.Totals)
 	return &record{
 		Format: format, Name: f.o.Node, Version: f.o.Version, Started: f.started, Gauges: f.o.Gauges(),
 		Day: share, Snapshot: f.o.Monitor.Snapshot(),

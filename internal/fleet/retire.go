@@ -77,11 +77,16 @@ func (f *Fleet) rescue(ctx context.Context, start string, share deja.DayShare) e
 	return err
 }
 
+// maxAccounts bounds the accounts of the retired sum. Assistants come and go;
+// with an account for each that ever was, the sum would grow until it could not
+// be read any more.
+const maxAccounts = 1000
+
 // retired adds a record to the sum. An empty sum has no currency, and no time
 // since which it counts.
 func retired(sum, s monitor.Snapshot) monitor.Snapshot {
-	if sum.Since.IsZero() {
-		return s
+	if !sum.Since.IsZero() {
+		s = sum.Merge(s)
 	}
-	return sum.Merge(s)
+	return s.Bounded(maxAccounts)
 }

@@ -155,6 +155,31 @@ func (l *ledger) list() []Account {
 	return all
 }
 
+// Busiest gives the accounts with the most requests, at most so many, and
+// behind them the overflow's, with all others added to it, if there are any.
+func Busiest(all []Account, limit int) []Account {
+	rest := Account{AssistantID: Overflow}
+	busy := make([]Account, 0, len(all))
+	for _, a := range all {
+		if a.AssistantID == Overflow {
+			rest.add(&a)
+		} else {
+			busy = append(busy, a)
+		}
+	}
+	slices.SortStableFunc(busy, func(a, b Account) int {
+		return cmp.Or(cmp.Compare(b.Requests, a.Requests), cmp.Compare(a.AssistantID, b.AssistantID))
+	})
+	for len(busy) > limit {
+		rest.add(&busy[len(busy)-1])
+		busy = busy[:len(busy)-1]
+	}
+	if rest != (Account{AssistantID: Overflow}) {
+		busy = append(busy, rest)
+	}
+	return slices.Clip(busy)
+}
+
 // byID orders accounts, the overflow last.
 func byID(a, b Account) int {
 	switch {

@@ -130,6 +130,15 @@ func (s Snapshot) Merge(o Snapshot) Snapshot {
 	return sum
 }
 
+// Bounded gives a copy with accounts of at most so many assistants, the busiest;
+// those of all others are in the overflow's.
+func (s Snapshot) Bounded(accounts int) Snapshot {
+	s.Unpriced = s.Unpriced[:min(len(s.Unpriced), maxUnpriced)]
+	s.Accounts = Busiest(s.Accounts, accounts)
+	slices.SortFunc(s.Accounts, byID)
+	return s
+}
+
 // withoutMoney gives a copy whose amounts are gone.
 func (s Snapshot) withoutMoney() Snapshot {
 	none := func(spent, saved *price.Money) { *spent, *saved = 0, 0 }
