@@ -40,6 +40,7 @@ type Options struct {
 // Page is what Prometheus reads. Safe for concurrent use.
 type Page struct {
 	registry *prometheus.Registry
+	handler  http.Handler // one for all scrapes: it bounds those under way
 	requests *prometheus.CounterVec
 	times    *prometheus.HistogramVec
 	answers  *prometheus.CounterVec
@@ -79,21 +80,21 @@ func New(o Options) (*Page, error) {
 	} {
 		errs = append(errs, p.registry.Register(c))
 	}
+	p.handler = promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{
+		EnableOpenMetrics: true, MaxRequestsInFlight: atOnce, Timeout: 10 * time.Second,
+	})
 	return p, errors.Join(errs...)
 }
 
 // Gatherer gives the same to others than Prometheus.
 func (p *Page) Gatherer() prometheus.Gatherer { return p.registry }
 
-// atOnce bounds the scrapes under way: each asks Redis a few questions.
+// atOnce bounds the scrapes under way, each of which asks Redis a few
+// questions; further ones are refused with 503.
 const atOnce = 4
 
 // ServeHTTP answers a scrape.
-func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{
-		EnableOpenMetrics: true, MaxRequestsInFlight: atOnce, Timeout: 10 * time.Second,
-	}).ServeHTTP(w, r)
-}
+func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.handler.ServeHTTP(w, r) }
 
 // Request is a request that has ended.
 type Request struct {

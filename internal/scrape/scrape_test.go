@@ -86,6 +86,52 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// No more scrapes than are allowed are under way, whoever asks for more.
+func TestScrapesAreBounded(t *testing.T) {
+	t.Parallel()
+	engine, err := cache.Open(t.Context(), cache.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = engine.Close() })
+	under, end := make(chan struct{}), make(chan struct{})
+	p, err := scrape.New(scrape.Options{
+		Engine: engine, Monitor: monitor.New(monitor.Options{}),
+		Breakers: func() map[string]string {
+			under <- struct{}{}
+			<-end
+			return nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func() int {
+		w := httptest.NewRecorder()
+		p.ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+		return w.Code
+	}
+	const allowed = 4
+	codes := make(chan int)
+	for range allowed {
+		go func() { codes <- ask() }()
+		<-under
+	}
+	go func() { codes <- ask() }()
+	select {
+	case code := <-codes:
+		if code != 503 {
+			t.Errorf("one more is answered with %d", code)
+		}
+	case <-under:
+		t.Fatal("one more is under way")
+	}
+	close(end)
+	for range allowed {
+		<-codes // 200, or 503 of one that took too long on a busy machine
+	}
+}
+
 func TestLint(t *testing.T) {
 	t.Parallel()
 	p, _ := page(t)
