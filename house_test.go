@@ -83,6 +83,20 @@ func TestImportDirection(t *testing.T) {
 	}
 }
 
+// TestMap: who looks for a package in ARCHITECTURE.md finds it.
+func TestMap(t *testing.T) {
+	b, err := os.ReadFile("ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(b)
+	for dir := range ownImports(t) {
+		if !strings.Contains(text, "`"+dir+"`") && !strings.Contains(text, "`"+dir+"/`") {
+			t.Errorf("%s is not in the map", dir)
+		}
+	}
+}
+
 // TestNames keeps names that say nothing out of the house, and its rooms in
 // reach: folders at most two deep under internal, files that one can read.
 func TestNames(t *testing.T) {
