@@ -19,7 +19,7 @@ import (
 type CacheEvent struct {
 	Seq     uint64    `json:"seq"`
 	Time    time.Time `json:"time"`
-	Kind    string    `json:"kind"` // "invalidation", "breaker", "failover", "epoch", "node", "warmup" or "reset"
+	Kind    string    `json:"kind"` // "invalidation", "breaker", "failover", "epoch", "node", "push", "warmup" or "reset"
 	Node    string    `json:"node"`
 	Message string    `json:"message"`
 	Key     string    `json:"key"`               // what it was about; may be empty

@@ -2,6 +2,9 @@ package cacheapi
 
 import (
 	"fmt"
+	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/dejahq/deja/cache"
@@ -51,10 +54,15 @@ func advise(f *findings) []advice {
 	if f.storeErr != nil {
 		add("store-away", critical, "", "The store (%s) does not answer: only what is cached can be read. Look at the store and the way to it.", f.storeName)
 	}
+	var away []string
 	for name, state := range f.breakers {
 		if state == "open" {
-			add("model-away", warning, "", "%s has failed so often that it is not asked for the moment.", name)
+			away = append(away, strings.TrimPrefix(name, upstreamPrefix))
 		}
+	}
+	if len(away) > 0 {
+		slices.Sort(away)
+		add("model-away", warning, "", "Not asked for the moment, because they failed too often: the model servers %s.", strings.Join(away, ", "))
 	}
 	adviseRedis(&f.redis, add)
 	adviseRates(f.seen, add)
@@ -144,7 +152,8 @@ func adviseLifetimes(f *findings, add adder) {
 		}
 		// A change that nobody told of is served for as long as an entry lives.
 		if l.Invalidations >= manyChanges {
-			between := watched * time.Duration(keys) / time.Duration(l.Invalidations)
+			// In floating point: many keys, watched for long, are more than a Duration holds.
+			between := time.Duration(min(float64(watched)*float64(keys)/float64(l.Invalidations), math.MaxInt64/20))
 			if ttl > 10*between {
 				add("ttl-too-long", info, l.Name, "An entry of this layer changes about every %s, but lives for %s: should a change ever be missed, it would be seen late. A lifetime of %s would cost little.",
 					rounded(between), ttl, rounded(10*between))

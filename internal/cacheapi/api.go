@@ -44,7 +44,8 @@ type API struct {
 	now     func() time.Time
 	started time.Time
 
-	live live
+	live  live
+	ready readiness
 }
 
 // New makes an API.
@@ -59,7 +60,7 @@ func New(o Options) (*API, error) {
 		o.Now = time.Now
 	}
 	a := &API{layers: o.Layers, monitor: o.Monitor, o: o, log: o.Logger, now: o.Now, started: o.Now()}
-	a.live.ended = make(chan struct{})
+	a.live.ended, a.live.patience = make(chan struct{}), livePatience
 	return a, nil
 }
 

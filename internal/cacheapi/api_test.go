@@ -36,6 +36,7 @@ type node struct {
 	url    string
 
 	api      *cacheapi.API
+	events   *eventlog.Log
 	fleet    *fleet.Fleet
 	breakers map[string]string // set before the first request
 }
@@ -69,7 +70,7 @@ func start(t *testing.T, redisURL string) *node {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = others.Close(context.Background()) })
-	n := &node{store: store, layers: kinds, fleet: others, breakers: map[string]string{"default": "closed"}}
+	n := &node{store: store, layers: kinds, events: events, fleet: others, breakers: map[string]string{"default": "closed"}}
 	api, err := cacheapi.New(cacheapi.Options{
 		Layers: kinds, Monitor: counts, Fleet: others, Events: events, Model: "deja-local", Version: "v1.2.3",
 		Breakers: func() map[string]string { return n.breakers },

@@ -9,8 +9,9 @@ import (
 )
 
 type daysAnswer struct {
-	Status string `json:"status"` // "success"
-	Days   []day  `json:"days"`   // the oldest first, today last
+	Status   string `json:"status"`   // "success"
+	Currency string `json:"currency"` // that amounts are in now
+	Days     []day  `json:"days"`     // the oldest first, today last
 }
 
 type day struct {
@@ -47,7 +48,7 @@ func (a *API) days(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer := daysAnswer{Status: "success", Days: make([]day, len(totals))}
+	answer := daysAnswer{Status: "success", Currency: a.monitor.Currency(), Days: make([]day, len(totals))}
 	for i, t := range totals {
 		answer.Days[i] = day{
 			Day: t.Day, Requests: t.Requests, Hits: t.Hits, Misses: t.Misses, StoreQueries: t.StoreQueries, QueriesAvoided: t.QueriesAvoided,

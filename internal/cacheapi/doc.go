@@ -98,10 +98,22 @@
 //	             negativeHits and staleHits (of the hits); loads, loadErrors,
 //	             avgLoadTime; fills, fillsRefused (overtaken by an
 //	             invalidation); invalidations; redisErrors; queriesAvoided and
-//	             queriesPaid; memoryItems, memoryBytes
+//	             queriesPaid; memoryItems, memoryBytes; hitP50, hitP95, hitP99
+//	             (of looking up what was there) and loadP50, loadP95, loadP99;
+//	             timeSavedMs; of answers, similar (to another question) and
+//	             coalesced (joined while they were made)
 //	savings      storeQueries (that read) and storeQueriesAvoided,
-//	             queryReduction (avoided of both), storeWrites; modelCalls and
-//	             modelCallsAvoided; tokens and tokensAvoided
+//	             queryReduction (avoided of both), storeWrites; modelCalls,
+//	             modelCallsFailed and modelCallsAvoided; tokens and
+//	             tokensAvoided; currency, moneySpent and moneySaved (decimal);
+//	             timeSpentMs and timeSavedMs (of answers); unpricedModels, whose
+//	             money is missing
+//	ledger       whose all of that is: currency, since; assistants, the 100
+//	             busiest, then "other" for the rest; layers
+//	hot          what was asked for most lately, the 20 highest of keys and of
+//	             assistants, each with count, and error, by which that may be too
+//	             high
+//	windows      minute, hour, day and week: requests, hits, misses, hitRate
 //
 //	scope        "node" or "fleet", as ?scope= says: what this node has counted,
 //	             or all of them, those included that have ended or were lost
@@ -110,10 +122,18 @@
 //	             breaker, requests, hitRate, localBytes, localLimitBytes, behind
 //	             (invalidations that it has not carried out yet)
 //
+// # GET /api/cache/timeline
+//
+// A window in equal steps, ?window=minute, hour, day or week, of the scope that
+// ?scope= says, the oldest step first, the last one under way: {status, window,
+// stepSeconds, scope, note, points: [{t, requests, hits, misses, modelCalls,
+// modelCallsAvoided, queriesAvoided, moneySaved, avgMs}]}. Steps in which
+// nothing happened are zeros.
+//
 // # GET /api/cache/days
 //
 // The totals of the last n days (?n=30; 1 to 400) in UTC, of all nodes, the
-// oldest first: {status, days: [{day, requests, hits, misses, storeQueries,
+// oldest first: {status, currency, days: [{day, requests, hits, misses, storeQueries,
 // queriesAvoided, modelCalls, modelCallsAvoided, tokens, tokensAvoided,
 // moneySpent, moneySaved}]}. They are kept in the store, and no reset touches
 // them. What other nodes counted in the last 15 seconds may be missing.

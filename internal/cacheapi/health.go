@@ -129,12 +129,16 @@ func (a *API) health(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// upstreamPrefix stands before the names of the model's servers among the
+// breakers.
+const upstreamPrefix = "upstream:"
+
 // breakers gives the states of the breakers before the model's servers.
 func (a *API) breakers() map[string]string {
 	named := make(map[string]string)
 	if a.o.Breakers != nil {
 		for name, state := range a.o.Breakers() {
-			named["upstream:"+name] = state
+			named[upstreamPrefix+name] = state
 		}
 	}
 	return named

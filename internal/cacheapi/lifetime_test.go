@@ -1,6 +1,7 @@
 package cacheapi
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -38,6 +39,18 @@ func TestAdviceOnConnections(t *testing.T) {
 	}
 }
 
+// All model servers that are away are named, in the same order each time.
+func TestAdviceOnModelServers(t *testing.T) {
+	t.Parallel()
+	breakers := map[string]string{"upstream:c": "open", "upstream:a": "open", "upstream:b": "closed", "upstream:d": "open", "upstream:e": "half-open"}
+	for range 20 {
+		got := advise(&findings{breakers: breakers})
+		if len(got) != 2 || got[0].Code != "model-away" || !strings.HasSuffix(got[0].Message, " a, c, d.") {
+			t.Fatalf("%+v", got)
+		}
+	}
+}
+
 func TestAdviceOnLifetimes(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
@@ -52,6 +65,7 @@ func TestAdviceOnLifetimes(t *testing.T) {
 		"lives long beyond its changes":     {cache.LayerStats{Invalidations: 100}, 11 * time.Hour, 10, "ttl-too-long"},
 		"too few changes to tell":           {cache.LayerStats{Invalidations: 19}, 1000 * time.Hour, 1, ""},
 		"keys are not known":                {cache.LayerStats{Invalidations: 100}, 1000 * time.Hour, 0, ""},
+		"many keys that hardly change":      {cache.LayerStats{Invalidations: 100}, 1000 * time.Hour, 10_000_000, ""},
 		"loaded again and again for naught": {cache.LayerStats{Loads: 600, Misses: 600, MemoryHits: 600, Invalidations: 10}, time.Minute, 100, "ttl-too-short"},
 		"loaded again since it changed":     {cache.LayerStats{Loads: 600, Misses: 600, MemoryHits: 600, Invalidations: 300}, time.Minute, 100, ""},
 		"loads that hardly matter":          {cache.LayerStats{Loads: 600, Misses: 600, MemoryHits: 60000, Invalidations: 10}, time.Minute, 100, ""},

@@ -11,12 +11,21 @@ import (
 	"github.com/dejahq/deja/internal/layers"
 )
 
-// liveEvery is how often metrics are sent.
-const liveEvery = time.Second
+const (
+	// liveEvery is how often metrics are sent.
+	liveEvery = time.Second
+
+	// livePatience is how long a reader may take to take what is sent. One that
+	// has stopped reading must not hold its stream for ever, nor a server that
+	// ends.
+	livePatience = 30 * time.Second
+)
 
 // live is what all live streams share: the metrics are added up once a second
 // and scope, however many look at them.
 type live struct {
+	patience time.Duration
+
 	mu    sync.Mutex
 	at    map[string]time.Time
 	bytes map[string][]byte
@@ -45,6 +54,8 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) error {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
+	out := liveWriter{w: w, ctl: http.NewResponseController(w), patience: a.live.patience}
+	defer out.close()
 
 	// Only what happens from now on: what was before, GET events tells.
 	kept, more := a.o.Events.After(0)
@@ -54,7 +65,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) error {
 	}
 	tick := time.NewTicker(liveEvery)
 	defer tick.Stop()
-	err = a.sendMetrics(r.Context(), w, scope)
+	err = a.sendMetrics(r.Context(), out, scope)
 	for err == nil {
 		select {
 		case <-r.Context().Done():
@@ -62,7 +73,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) error {
 		case <-a.live.ended:
 			return nil
 		case <-tick.C:
-			err = a.sendMetrics(r.Context(), w, scope)
+			err = a.sendMetrics(r.Context(), out, scope)
 		case <-more:
 			kept, more = a.o.Events.After(seen)
 			for _, e := range kept {
@@ -71,7 +82,7 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) error {
 				if fault != nil {
 					continue
 				}
-				if err = send(w, "event", b); err != nil {
+				if err = out.event("event", b); err != nil {
 					break
 				}
 			}
@@ -82,18 +93,15 @@ func (a *API) stream(w http.ResponseWriter, r *http.Request) error {
 
 // sendMetrics sends the metrics of a scope, or, when they cannot be had, a
 // comment, which keeps proxies from taking the stream for dead.
-func (a *API) sendMetrics(ctx context.Context, w http.ResponseWriter, scope string) error {
+func (a *API) sendMetrics(ctx context.Context, out liveWriter, scope string) error {
 	b, err := a.liveMetrics(ctx, scope)
 	if err != nil {
 		if ctx.Err() != nil {
 			return err
 		}
-		if _, err = w.Write([]byte(": keep-alive\n\n")); err != nil {
-			return err
-		}
-		return http.NewResponseController(w).Flush()
+		return out.send([]byte(": keep-alive\n\n"))
 	}
-	return send(w, "metrics", b)
+	return out.event("metrics", b)
 }
 
 // liveMetrics gives metrics that are not older than a tick.
@@ -118,16 +126,31 @@ func (a *API) liveMetrics(ctx context.Context, scope string) ([]byte, error) {
 	return b, nil
 }
 
-// send writes one event; data is JSON, and so one line.
-func send(w http.ResponseWriter, name string, data []byte) error {
+// liveWriter writes one live stream.
+type liveWriter struct {
+	w        http.ResponseWriter
+	ctl      *http.ResponseController
+	patience time.Duration
+}
+
+// event writes one event; data is JSON, and so one line.
+func (l liveWriter) event(name string, data []byte) error {
 	b := make([]byte, 0, len(name)+len(data)+16)
 	b = append(b, "event: "...)
 	b = append(b, name...)
 	b = append(b, "\ndata: "...)
 	b = append(b, data...)
-	b = append(b, "\n\n"...)
-	if _, err := w.Write(b); err != nil {
+	return l.send(append(b, "\n\n"...))
+}
+
+func (l liveWriter) send(b []byte) error {
+	// Not every ResponseWriter has deadlines; those of real servers do.
+	_ = l.ctl.SetWriteDeadline(time.Now().Add(l.patience))
+	if _, err := l.w.Write(b); err != nil {
 		return err
 	}
-	return http.NewResponseController(w).Flush()
+	return l.ctl.Flush()
 }
+
+// close takes the deadline off: the connection may serve another request.
+func (l liveWriter) close() { _ = l.ctl.SetWriteDeadline(time.Time{}) }

@@ -3,13 +3,18 @@ package cacheapi_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/dejahq/deja"
 	"github.com/dejahq/deja/client"
+	"github.com/dejahq/deja/internal/eventlog"
 	"github.com/dejahq/deja/internal/layers"
 	"github.com/dejahq/deja/internal/redistest"
 )
@@ -97,6 +102,41 @@ func TestLive(t *testing.T) {
 	}
 }
 
+// A reader that has stopped reading does not hold its stream for ever.
+func TestLiveReaderFallsAsleep(t *testing.T) {
+	t.Parallel()
+	n := start(t, "")
+	n.api.LivePatience(100 * time.Millisecond)
+	mux, ended := http.NewServeMux(), make(chan struct{})
+	n.api.Routes(mux)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(ended)
+		mux.ServeHTTP(w, r)
+	}))
+	defer s.Close()
+	conn, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "GET /api/cache/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	if _, err := io.ReadFull(conn, make([]byte, 100)); err != nil { // it has begun
+		t.Fatal(err)
+	}
+	long := strings.Repeat("x", 1<<17) // until the buffers between the two are full
+	eventually(t, "the stream has ended", func() bool {
+		for range 5 {
+			n.events.Add(eventlog.Event{Kind: eventlog.Reset, Message: long})
+		}
+		select {
+		case <-ended:
+			return true
+		default:
+			return false
+		}
+	})
+}
+
 func TestEntry(t *testing.T) {
 	t.Parallel()
 	redis := redistest.Start(t)
@@ -163,7 +203,7 @@ func TestDays(t *testing.T) {
 			t.Errorf("n=%s: status %d", wrong, status)
 		}
 	}
-	if status, body, _ := n.do(t, http.MethodGet, "/api/cache/days", "", ""); status != 200 || strings.Count(body, `"day"`) != 30 {
+	if status, body, _ := n.do(t, http.MethodGet, "/api/cache/days", "", ""); status != 200 || strings.Count(body, `"day"`) != 30 || !strings.Contains(body, `"currency":"USD"`) {
 		t.Errorf("%d %s", status, body)
 	}
 }

@@ -3,6 +3,8 @@ package cacheapi
 import (
 	"context"
 	"net/http"
+	"sync"
+	"time"
 )
 
 // Probes adds /livez and /readyz to mux. They are for what watches over
@@ -18,7 +20,7 @@ func (a *API) Probes(mux *http.ServeMux) {
 		w.Header().Set("Cache-Control", "no-store")
 		_, _ = w.Write([]byte("ok"))
 	})
-	mux.HandleFunc("GET /readyz", a.ready)
+	mux.HandleFunc("GET /readyz", a.readyz)
 }
 
 type readyAnswer struct {
@@ -26,14 +28,43 @@ type readyAnswer struct {
 	Checks map[string]string `json:"checks"`
 }
 
-func (a *API) ready(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), pingTime)
+// readyFor is how long an answer of /readyz is given again. Nobody needs a key
+// to ask, and each look costs the store and Redis a question.
+const readyFor = time.Second
+
+// readiness is what the last look found.
+type readiness struct {
+	mu     sync.Mutex
+	at     time.Time // zero: nobody has looked
+	code   int
+	answer readyAnswer
+}
+
+func (a *API) readyz(w http.ResponseWriter, r *http.Request) {
+	// Who leaves must not make the answer of those who wait for it.
+	code, answer := a.isReady(context.WithoutCancel(r.Context()))
+	a.write(w, code, answer)
+}
+
+func (a *API) isReady(ctx context.Context) (int, readyAnswer) {
+	last := &a.ready
+	last.mu.Lock()
+	defer last.mu.Unlock()
+	if ago := a.now().Sub(last.at); last.at.IsZero() || ago < 0 || ago >= readyFor {
+		last.code, last.answer = a.lookReady(ctx)
+		last.at = a.now()
+	}
+	return last.code, last.answer
+}
+
+func (a *API) lookReady(ctx context.Context) (int, readyAnswer) {
+	ctx, cancel := context.WithTimeout(ctx, pingTime)
 	defer cancel()
 	answer := readyAnswer{Status: "ready", Checks: map[string]string{"store": "ok", "redis": "ok", "model": "ok"}}
 	code := http.StatusOK
 	if err := a.layers.Store().Ping(ctx); err != nil {
 		answer.Status, answer.Checks["store"], code = "unready", "away", http.StatusServiceUnavailable
-		a.log.WarnContext(r.Context(), "not ready: the store does not answer", "error", err)
+		a.log.WarnContext(ctx, "not ready: the store does not answer", "error", err)
 	}
 	switch h := a.layers.Engine().Health(ctx); {
 	case !h.Configured:
@@ -49,5 +80,5 @@ func (a *API) ready(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
-	a.write(w, code, answer)
+	return code, answer
 }

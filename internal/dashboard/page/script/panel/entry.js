@@ -77,8 +77,8 @@ function value(key, e, signal) {
 
 function actions(key, e) {
   const text = [key, ...(e.groups ?? [])].join(' ');
-  const assistant = text.match(/asst_[A-Za-z0-9]+/)?.[0];
-  const thread = key.match(/thread_[A-Za-z0-9]+/)?.[0];
+  const assistant = text.match(/asst_[\w-]+/)?.[0];
+  const thread = key.match(/thread_[\w-]+/)?.[0];
   if (!assistant && !thread) return null;
   return h('div.row', thread && h('button.danger', {type: 'button', onclick: () => invalidate('thread', thread)}, 'Invalidate the thread'),
     !thread && h('button.danger', {type: 'button', onclick: () => invalidate('assistant', assistant)}, 'Invalidate the assistant'),

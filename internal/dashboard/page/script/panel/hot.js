@@ -8,7 +8,7 @@ import {load, nameOf} from '../names.js';
 /** brieflyKey tells an entry in few words: whose it is, and which. The layer stands beside it. */
 function brieflyKey({key, layer}) {
   const own = layer && key.includes(`${layer}:`) ? key.slice(key.indexOf(`${layer}:`) + layer.length + 1) : key;
-  return own.replace(/asst_[A-Za-z0-9]+/, nameOf).replace(/(thread_[A-Za-z0-9]{6})[A-Za-z0-9]+/, '$1…').replace(/([0-9a-f]{8})[0-9a-f]{24,}/, '$1').replace(':', ' · ');
+  return own.replace(/asst_[\w-]+/, nameOf).replace(/(thread_[A-Za-z0-9]{6})[A-Za-z0-9]+/, '$1…').replace(/([0-9a-f]{8})[0-9a-f]{24,}/, '$1').replace(':', ' · ');
 }
 
 /** hot lists up to limit of them; kind is 'assistants' or 'keys'. */

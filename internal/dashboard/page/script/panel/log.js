@@ -5,7 +5,7 @@ import {clock, millis, moment, plural} from '../format.js';
 
 export const kinds = {
   invalidation: 'Invalidation', breaker: 'Breaker', failover: 'Failover', epoch: 'Epoch',
-  node: 'Node', warmup: 'Warm-up', reset: 'Reset',
+  node: 'Node', push: 'Push', warmup: 'Warm-up', reset: 'Reset',
 };
 
 const sentence = (s) => s.charAt(0).toUpperCase() + s.slice(1);

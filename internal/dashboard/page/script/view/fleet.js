@@ -81,11 +81,11 @@ function days() {
   const el = section('Last 30 days', [totals, requests.el]);
   const stop = new AbortController();
   el.hidden = true;
-  call('GET', '/api/cache/days?n=30', {signal: stop.signal}).then(({days: list}) => {
+  call('GET', '/api/cache/days?n=30', {signal: stop.signal}).then(({days: list, currency}) => {
     if (!list?.length) return;
     const points = list.toSorted((a, b) => a.day < b.day ? -1 : 1).map((d) => ({...d, label: d.day}));
     const sum = (name) => points.reduce((n, d) => n + (d[name] ?? 0), 0);
-    say(totals, `${count(sum('modelCallsAvoided'))} model calls and ${count(sum('queriesAvoided'))} queries avoided, ${money(sum('moneySaved'))} saved.`);
+    say(totals, `${count(sum('modelCallsAvoided'))} model calls and ${count(sum('queriesAvoided'))} queries avoided, ${money(sum('moneySaved'), currency)} saved.`);
     requests.update(points, 86_400);
     show(el, true);
   }).catch(() => {}); // a server without a history has none to show
