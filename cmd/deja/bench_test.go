@@ -122,7 +122,7 @@ func TestBenchTraces(t *testing.T) {
 // status 1; the assistants on the server go all the same.
 func TestBenchFails(t *testing.T) {
 	t.Parallel()
-	model, flags := upstream(t)
+	model, flags := scriptedModel(t)
 	model.On(llmtest.AskedAbout("item number 0?"), llmtest.Status(400, "Not this one."))
 	s, api := startNode(t, flags...)
 	var stdout, stderr bytes.Buffer

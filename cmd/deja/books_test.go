@@ -171,7 +171,7 @@ func testBooks(t *testing.T, more []string) {
 	if err := os.WriteFile(prices, []byte(`{"currency": "EUR", "models": [{"model": "priced-*", "prompt": 1000, "completion": 2000}]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	model, flags := upstream(t)
+	model, flags := scriptedModel(t)
 	s, api := startNode(t, slices.Concat(flags, more, []string{"--prices=" + prices, "--log-level=warn"})...)
 	b := &bookkeeper{t: t, api: api, url: s.url}
 	model.OnFunc(llmtest.Any, b.answer)

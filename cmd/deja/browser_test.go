@@ -79,7 +79,7 @@ func openTab(t *testing.T, browser context.Context, base, place string, expected
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatal(err)
 	}
-	p.ctx, cancel = context.WithTimeout(ctx, 2*patience)
+	p.ctx, cancel = context.WithTimeout(ctx, 5*patience)
 	t.Cleanup(cancel)
 	if _, err := chromedp.Call(p.ctx, network.Enable, network.EnableParams{}); err != nil {
 		t.Fatal(err)

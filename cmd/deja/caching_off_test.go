@@ -10,7 +10,7 @@ import (
 // same queries again, and conversations go on as ever.
 func TestCachingOff(t *testing.T) {
 	t.Parallel()
-	model, flags := upstream(t)
+	model, flags := scriptedModel(t)
 	_, api := startNode(t, append(flags, "--cache=off")...)
 	id := shop(t, api)
 	before, err := api.Metrics(t.Context())

@@ -31,7 +31,7 @@ func TestCommandScripts(t *testing.T) {
 			}
 			switch name {
 			case "bench":
-				_, flags := upstream(t)
+				_, flags := scriptedModel(t)
 				paid, _ := startNode(t, flags...)
 				vars["PAID"] = paid.url
 			case "inspect":

@@ -92,7 +92,7 @@ func transcript(t *testing.T, api *client.Client, threadID string) []string {
 
 // TestCacheSteering: what a request says about the cache is done.
 func TestCacheSteering(t *testing.T) {
-	model, flags := upstream(t)
+	model, flags := scriptedModel(t)
 	_, api := startNode(t, flags...)
 	a, err := api.CreateAssistant(t.Context(), client.AssistantParams{Model: new("test-model")})
 	if err != nil {

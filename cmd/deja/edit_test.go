@@ -18,7 +18,7 @@ import (
 func TestEditByHand(t *testing.T) {
 	t.Parallel()
 	uri := mongotest.Start(t)
-	model, flags := upstream(t)
+	model, flags := scriptedModel(t)
 	_, api := startNode(t, append(flags, "--mongodb-uri="+uri)...)
 	id := shop(t, api)
 	wantOutcome(t, second(turn(t, api, id, "What is it?")), client.Miss)

@@ -12,8 +12,8 @@ import (
 // TestTwoNodes: two nodes on one MongoDB and one Redis are one service.
 func TestTwoNodes(t *testing.T) {
 	t.Parallel()
-	model, flags := upstream(t)
-	flags = append(flags, fleet(t)...)
+	model, flags := scriptedModel(t)
+	flags = append(flags, sharedParts(t)...)
 	_, a := startNode(t, flags...)
 	_, b := startNode(t, flags...)
 	id := shop(t, a)
@@ -78,7 +78,7 @@ func TestTwoNodes(t *testing.T) {
 func TestRedisOutage(t *testing.T) {
 	t.Parallel()
 	redis := redistest.Start(t)
-	model, flags := upstream(t)
+	model, flags := scriptedModel(t)
 	_, api := startNode(t, append(flags, "--redis-url="+redis.URL())...)
 	id := shop(t, api)
 	first, _ := turn(t, api, id, "Before?")
@@ -120,7 +120,7 @@ func TestRedisOutage(t *testing.T) {
 // everyone reads the whole answer.
 func TestOneCallForMany(t *testing.T) {
 	t.Parallel()
-	model, flags := upstream(t)
+	model, flags := scriptedModel(t)
 	_, api := startNode(t, flags...)
 	id := shop(t, api)
 	const readers = 100

@@ -22,7 +22,7 @@ import (
 	"github.com/dejahq/deja/internal/openaiapi"
 	"github.com/dejahq/deja/internal/price"
 	"github.com/dejahq/deja/internal/sqlite"
-	upstreams "github.com/dejahq/deja/internal/upstream"
+	"github.com/dejahq/deja/internal/upstream"
 	"github.com/dejahq/deja/ratelimit"
 )
 
@@ -34,7 +34,7 @@ type node struct {
 	limiter  *ratelimit.Limiter // nil: no limit
 	answerer *answer.Answerer
 	monitor  *monitor.Monitor
-	models   *upstreams.Set
+	models   *upstream.Set
 	cached   *cacheapi.API
 	log      *slog.Logger
 	observed

@@ -67,16 +67,16 @@ var topologies = map[string]func(t *testing.T) []string{
 	"sqlite and redis": func(t *testing.T) []string {
 		return []string{"--redis-url=" + redistest.Start(t).URL()}
 	},
-	"mongodb and redis": fleet,
+	"mongodb and redis": sharedParts,
 }
 
-// fleet gives what all nodes of a fleet share.
-func fleet(t *testing.T) []string {
+// sharedParts gives what all nodes of a fleet share.
+func sharedParts(t *testing.T) []string {
 	return []string{"--redis-url=" + redistest.Start(t).URL(), "--mongodb-uri=" + mongotest.Start(t)}
 }
 
-// upstream is a scripted model server and the flags that point at it.
-func upstream(t *testing.T) (*llmtest.Server, []string) {
+// scriptedModel is a scripted model server and the flags that point at it.
+func scriptedModel(t *testing.T) (*llmtest.Server, []string) {
 	s := llmtest.NewServer(t)
 	return s, []string{"--openai-base-url=" + s.URL, "--openai-api-key=sk-test-of-the-upstream"}
 }

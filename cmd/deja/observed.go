@@ -9,7 +9,7 @@ import (
 
 	"github.com/dejahq/deja/cache"
 	"github.com/dejahq/deja/internal/eventlog"
-	counts "github.com/dejahq/deja/internal/fleet"
+	"github.com/dejahq/deja/internal/fleet"
 	"github.com/dejahq/deja/internal/middleware"
 	"github.com/dejahq/deja/internal/scrape"
 	"github.com/dejahq/deja/internal/telemetry"
@@ -18,7 +18,7 @@ import (
 // observed is what lets people and programs look into a node.
 type observed struct {
 	events *eventlog.Log
-	fleet  *counts.Fleet
+	fleet  *fleet.Fleet
 	page   *scrape.Page
 	sent   *telemetry.Telemetry // nil: no OTEL_ variable asks for it
 }
@@ -28,7 +28,7 @@ type observed struct {
 func (n *node) observe(ctx context.Context, c *config) error {
 	name := n.engine.Stats().Node
 	var err error
-	n.fleet, err = counts.New(counts.Options{
+	n.fleet, err = fleet.New(fleet.Options{
 		Node: name, Version: version(), Monitor: n.monitor, Store: n.store, Redis: c.redis(), Prefix: c.Prefix,
 		Gauges: n.gauges, Logger: n.log,
 	})
@@ -48,9 +48,9 @@ func (n *node) observe(ctx context.Context, c *config) error {
 	return nil
 }
 
-func (n *node) gauges() counts.Gauges {
+func (n *node) gauges() fleet.Gauges {
 	s := n.engine.Stats()
-	return counts.Gauges{Breaker: n.engine.Breaker(), LocalBytes: s.MemoryBytes, LocalLimit: s.MemoryLimit}
+	return fleet.Gauges{Breaker: n.engine.Breaker(), LocalBytes: s.MemoryBytes, LocalLimit: s.MemoryLimit}
 }
 
 // breakers gives the states of those before the model's servers.

@@ -119,7 +119,7 @@ var (
 // is about is there on a node that has done a bit of everything.
 func TestDeployedNames(t *testing.T) {
 	t.Parallel()
-	_, flags := upstream(t)
+	_, flags := scriptedModel(t)
 	s, api := startNode(t, append(flags, "--redis-url="+redistest.Start(t).URL())...)
 	id := shop(t, api)
 	for range 2 {

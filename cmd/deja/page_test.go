@@ -19,7 +19,7 @@ import (
 func TestPage(t *testing.T) {
 	t.Parallel()
 	browser := startBrowser(t)
-	model, flags := upstream(t)
+	model, flags := scriptedModel(t)
 	server, api := startNode(t, append(flags, "--redis-url="+redistest.Start(t).URL())...)
 	id := shop(t, api)
 	for _, c := range []struct {

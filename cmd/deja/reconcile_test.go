@@ -72,8 +72,8 @@ func (p *process) kill() {
 // stores counted: to the last one.
 func TestTotalsReconcile(t *testing.T) {
 	t.Parallel()
-	model, flags := upstream(t)
-	flags = append(flags, fleet(t)...)
+	model, flags := scriptedModel(t)
+	flags = append(flags, sharedParts(t)...)
 	flags = append(flags, "--rate-limit=0")
 	a, apiA := startNode(t, flags...)
 	b, apiB := startNode(t, flags...)

@@ -20,7 +20,7 @@ func TestDrain(t *testing.T) {
 	t.Parallel()
 	t.Run("finishes", func(t *testing.T) {
 		t.Parallel()
-		model, flags := upstream(t)
+		model, flags := scriptedModel(t)
 		s, api := startNode(t, flags...)
 		id := shop(t, api)
 		rest := make(chan struct{})
@@ -57,7 +57,7 @@ func TestDrain(t *testing.T) {
 	})
 	t.Run("is cut cleanly", func(t *testing.T) {
 		t.Parallel()
-		model, flags := upstream(t)
+		model, flags := scriptedModel(t)
 		dir := t.TempDir()
 		s, api := startNode(t, append(flags, "--drain=50ms", "--data-dir="+dir)...)
 		id := shop(t, api)

@@ -14,7 +14,7 @@ import (
 	"github.com/dejahq/deja"
 	"github.com/dejahq/deja/internal/llm"
 	"github.com/dejahq/deja/internal/localmodel"
-	upstreams "github.com/dejahq/deja/internal/upstream"
+	"github.com/dejahq/deja/internal/upstream"
 )
 
 // modelServer is a model server besides the default one. Where it is and its
@@ -85,14 +85,14 @@ func modelServerFile(name string) ([]modelServer, error) {
 
 // openModels makes the model servers that the configuration names. The default
 // one is the built-in model when no other is configured for it.
-func (n *node) openModels(c *config, log *slog.Logger) (*upstreams.Set, error) {
+func (n *node) openModels(c *config, log *slog.Logger) (*upstream.Set, error) {
 	client := func(baseURL string, key deja.Secret) (*llm.Client, error) {
 		return llm.New(llm.Options{
 			BaseURL: baseURL, APIKey: key, Timeout: time.Duration(c.ModelTimeout),
 			FirstTokenTimeout: time.Duration(c.FirstTokenTimeout), Wrap: n.wrap, Logger: log,
 		})
 	}
-	o := upstreams.Options{OnChange: n.modelBreaker, Logger: log}
+	o := upstream.Options{OnChange: n.modelBreaker, Logger: log}
 	var err error
 	if c.localModel() {
 		o.Default, err = localmodel.New(localmodel.Options{})
@@ -114,7 +114,7 @@ func (n *node) openModels(c *config, log *slog.Logger) (*upstreams.Set, error) {
 		if err != nil {
 			return nil, fmt.Errorf("--upstreams: %s: %w", s.name, err)
 		}
-		o.Others = append(o.Others, upstreams.Server{Name: s.name, Model: m})
+		o.Others = append(o.Others, upstream.Server{Name: s.name, Model: m})
 	}
-	return upstreams.New(o)
+	return upstream.New(o)
 }

@@ -68,7 +68,7 @@ func TestUpstreams(t *testing.T) {
 	if err := os.WriteFile(file, fmt.Appendf(nil, `{"backup":{"base_url":%q,"api_key":"sk-of-the-backup"}}`, backup.URL), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	model, flags := upstream(t)
+	model, flags := scriptedModel(t)
 	model.On(llmtest.Any, llmtest.Text("I am ", "here."))
 	n, _ := startNode(t, slices.Concat(flags, []string{"--upstreams=" + file, "--stale-if-error=1h", "--first-token-timeout=30"})...)
 	post := func(path, body string) (http.Header, string) {
