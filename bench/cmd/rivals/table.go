@@ -95,6 +95,36 @@ var reasons = map[string]map[string]string{
 	},
 }
 
+// target is what deja shall reach of a bound, as a ratio, and what keeps it
+// from that where it does not.
+type target struct {
+	most, least float64 // 0: none
+	why         string
+}
+
+// targets by section and bound; what a row lacks in order to meet its target
+// is printed with it.
+var targets = map[string]map[string]target{
+	"Hit in memory": {
+		"(otter lookup)": {most: 1.5, why: "a hit also looks at its epoch, generations and early refresh, is counted, and copies its value out of the entry"},
+	},
+	"Hit in Redis": {
+		"(rueidis GET)": {least: 0.85, why: "for pushes Redis remembers who reads what (about a twentieth), a read has a deadline to select on (as much again), " +
+			"and the entry has a checksum, a header with generations, and a flight that others may join"},
+	},
+}
+
+// missed says that a ratio is not what it shall be, and why; or nothing.
+func (t target) missed(ratio float64, better measure.Better) string {
+	switch {
+	case better == measure.Lower && t.most > 0 && ratio > t.most:
+		return fmt.Sprintf(" (wanted: at most %.2fx; %s)", t.most, t.why)
+	case better == measure.Higher && t.least > 0 && ratio < t.least:
+		return fmt.Sprintf(" (wanted: at least %.2fx; %s)", t.least, t.why)
+	}
+	return ""
+}
+
 func table(w io.Writer, s measure.Section) {
 	fmt.Fprintf(w, "\n## %s\n\n%s\n\n|", s.Title, s.How)
 	for _, r := range s.Rivals {
@@ -152,7 +182,7 @@ func remark(row measure.Row, s measure.Section) string {
 	own := row.Figures["deja"]
 	for _, r := range s.Rivals {
 		if f := row.Figures[r.Name]; r.Floor && f > 0 && own > 0 {
-			parts = append(parts, fmt.Sprintf("%.2fx %s", own/f, r.Name))
+			parts = append(parts, fmt.Sprintf("%.2fx %s", own/f, r.Name)+targets[s.Title][r.Name].missed(own/f, row.Better))
 		}
 	}
 	deja := rivals.All()[0]
