@@ -113,9 +113,9 @@ type Store interface {
 	// an update of one with another status is CodeInvalid.
 	UpdateRun(ctx context.Context, r *Run) error
 
-	// TouchRun sets SeenAt of a run that is not terminal, and gives its status.
-	// It does not change the version: nobody's update fails for it. A terminal
-	// run is left as it is.
+	// TouchRun sets SeenAt of a run that a node is at work on, and gives its
+	// status. It does not change the version: nobody's update fails for it. A
+	// run that is terminal, or waits for its caller, is left as it is.
 	TouchRun(ctx context.Context, threadID, id string, seen time.Time) (RunStatus, error)
 	// UnfinishedRuns gives runs of all threads that are not terminal and whose
 	// SeenAt lies before seenBefore, oldest first, at most limit.

@@ -243,6 +243,9 @@ func (s *Store) whyNot(ctx context.Context, r *deja.Run) error {
 // be used for these, and not for what is no member of a list.
 var unfinished = bson.A{deja.RunQueued, deja.RunInProgress, deja.RunRequiresAction, deja.RunCancelling}
 
+// atWork is the list of those in which it is a node's turn.
+var atWork = bson.A{deja.RunQueued, deja.RunInProgress, deja.RunCancelling}
+
 // TouchRun is part of deja.Store.
 func (s *Store) TouchRun(ctx context.Context, threadID, id string, seen time.Time) (deja.RunStatus, error) {
 	ctx = deja.Writing(ctx)
@@ -251,7 +254,7 @@ func (s *Store) TouchRun(ctx context.Context, threadID, id string, seen time.Tim
 	}
 	defer s.gate.leave()
 	var d runDoc
-	there, err := s.runs.updated(ctx, append(runFilter(threadID, id), bson.E{Key: "status", Value: bson.D{{Key: "$in", Value: unfinished}}}),
+	there, err := s.runs.updated(ctx, append(runFilter(threadID, id), bson.E{Key: "status", Value: bson.D{{Key: "$in", Value: atWork}}}),
 		bson.D{{Key: "$set", Value: bson.D{{Key: "seen_at", Value: seen}}}}, &d)
 	if err != nil {
 		return "", err

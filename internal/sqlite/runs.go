@@ -140,7 +140,7 @@ func (s *Store) UpdateRun(ctx context.Context, r *deja.Run) error {
 // unfinished is the condition of the index runs_unfinished, word for word.
 const unfinished = "status NOT IN ('cancelled', 'failed', 'completed', 'incomplete', 'expired')"
 
-// TouchRun sets SeenAt of a run that has not ended.
+// TouchRun sets SeenAt of a run that a node is at work on.
 func (s *Store) TouchRun(ctx context.Context, threadID, id string, seen time.Time) (deja.RunStatus, error) {
 	if err := s.enter(ctx); err != nil {
 		return "", err
@@ -148,7 +148,8 @@ func (s *Store) TouchRun(ctx context.Context, threadID, id string, seen time.Tim
 	defer s.leave()
 	var status deja.RunStatus
 	err := s.docs.writer.transact(ctx, func(t *tx) error {
-		_, err := t.exec("UPDATE runs SET seen_at = ? WHERE thread_id = ? AND id = ? AND "+unfinished, timeColumn{&seen}, threadID, id)
+		_, err := t.exec("UPDATE runs SET seen_at = ? WHERE thread_id = ? AND id = ? AND status <> ? AND "+unfinished,
+			timeColumn{&seen}, threadID, id, deja.RunRequiresAction)
 		if err != nil {
 			return err
 		}

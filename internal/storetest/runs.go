@@ -135,6 +135,19 @@ var runTests = []storeTest{
 		got, err = s.Run(t.Context(), ended.ThreadID, ended.ID)
 		ok(t, err)
 		same(t, "ended run is left alone", got.SeenAt, at(-2*time.Hour))
+
+		// The driver's last touch may come after the run was put to rest.
+		waiting, err := deja.EditRun(t.Context(), s, old.ThreadID, old.ID, func(r *deja.Run) error {
+			r.Status, r.SeenAt = deja.RunRequiresAction, at(time.Hour)
+			return nil
+		})
+		ok(t, err)
+		status, err = s.TouchRun(t.Context(), waiting.ThreadID, waiting.ID, at(0))
+		ok(t, err)
+		same(t, "status of a run that waits", status, deja.RunRequiresAction)
+		got, err = s.Run(t.Context(), waiting.ThreadID, waiting.ID)
+		ok(t, err)
+		same(t, "run that waits is left alone", got.SeenAt, at(time.Hour))
 		_, err = s.TouchRun(t.Context(), fresh.ThreadID, "run_none", at(0))
 		wantCode(t, err, deja.CodeNotFound)
 	}},
