@@ -96,3 +96,13 @@ func (s *RunStream) Settled(ctx context.Context) (o Outcome, age time.Duration, 
 	}
 	return s.Outcome, s.Age, false
 }
+
+// Fallback names who gave a cached answer, when it was not the model that was
+// asked for. Of an answer that is being made it is not known before it begins:
+// Run.Served has it when the run rests.
+func (s *RunStream) Fallback() string {
+	if s.flight == nil || s.Outcome != Hit && s.flight.stale.Load() == nil {
+		return ""
+	}
+	return s.flight.answer.Fallback
+}

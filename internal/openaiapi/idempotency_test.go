@@ -3,9 +3,11 @@ package openaiapi_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/dejahq/deja"
 	"github.com/dejahq/deja/internal/llm/llmtest"
 )
 
@@ -50,6 +52,30 @@ func TestIdempotencyKey(t *testing.T) {
 		texts = append(texts, m.(map[string]any)["role"])
 	}
 	if diff := cmp.Diff([]any{"user", "assistant"}, texts); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestLostCreation: a request for a thread and a run that was lost when it had
+// made the thread, and nothing else, is made up for when it is sent again.
+func TestLostCreation(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.model.On(llmtest.Any, llmtest.Text("Once."))
+	asst := s.assistant()
+	lost := &deja.Thread{ID: deja.DerivedID(deja.ThreadPrefix, "", "", "k1"), CreatedAt: time.Now()}
+	check(t, s.layers.CreateThread(t.Context(), lost))
+	both := obj{"assistant_id": asst, "thread": obj{"messages": []obj{{"role": "user", "content": "New?"}}}}
+	run := s.do("POST", "/v1/threads/runs", both, "Idempotency-Key", "k1").ok("RunObject")
+	if run.str("thread_id") != lost.ID {
+		t.Fatalf("another thread: %s", run.body)
+	}
+	s.wait(lost.ID, run.str("id"))
+	var roles []any
+	for _, m := range s.get("/v1/threads/" + lost.ID + "/messages?order=asc").ok("").at("data").([]any) {
+		roles = append(roles, m.(map[string]any)["role"])
+	}
+	if diff := cmp.Diff([]any{"user", "assistant"}, roles); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -71,8 +71,13 @@ func (a *API) createThreadAndRun(w *response, r *http.Request) error {
 			m.ID = deja.DerivedID(deja.MessagePrefix, same, strconv.Itoa(i))
 		}
 	}
-	// A thread of a request that is sent again is there already.
-	if err := a.layers.CreateThread(ctx, t, ms...); err != nil && (same == "" || deja.ErrorCode(err) != deja.CodeConflict) {
+	err = a.layers.CreateThread(ctx, t, ms...)
+	if same != "" && deja.ErrorCode(err) == deja.CodeConflict {
+		// The request was sent before, but its messages may not be there: not
+		// yet, or because its node was lost.
+		_, err = a.layers.AppendMessages(ctx, t.ID, ms...)
+	}
+	if err != nil {
 		return err
 	}
 	req.ThreadID = t.ID
@@ -113,7 +118,7 @@ func (a *API) submitToolOutputs(w *response, r *http.Request) error {
 // sendRun answers with the run as it began, or with its events. created is the
 // thread that was created with it.
 func (a *API) sendRun(w *response, r *http.Request, s *answer.RunStream, stream bool, created *deja.Thread) error {
-	w.outcome, w.key, w.age, w.bill = s.Outcome, s.Key, s.Age, s.Bill
+	w.outcome, w.key, w.age, w.bill, w.fallback = s.Outcome, s.Key, s.Age, s.Bill, s.Fallback()
 	if !stream {
 		pollSoon(w, s.Run)
 		return w.write(http.StatusOK, showRun(s.Run))
@@ -122,6 +127,7 @@ func (a *API) sendRun(w *response, r *http.Request, s *answer.RunStream, stream 
 	if w.stale {
 		w.bill.Cost = new(price.Money) // what was about to be paid was not
 	}
+	w.fallback = s.Fallback()
 	e := newEventStream(w)
 	defer e.close()
 	if created != nil {

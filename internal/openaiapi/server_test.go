@@ -61,7 +61,7 @@ func newServer(t *testing.T) *server {
 	answerer, err := answer.New(answer.Options{Layers: s.layers, Model: client, Monitor: monitor.New(monitor.Options{Prices: prices()})})
 	check(t, err)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 30*time.Second)
 		defer cancel()
 		check(t, answerer.Close(ctx))
 	})
