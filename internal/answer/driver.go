@@ -76,7 +76,10 @@ func (d *driver) begin(ctx context.Context, seq int64, shown *deja.Run) (*RunStr
 		cancel(nil)
 		return nil, err
 	}
-	s := &RunStream{Run: shown, Outcome: d.reply.Outcome, Key: d.reply.Key, Age: d.reply.Age, Bill: d.reply.Bill(), feed: d.feed, rate: d.reply.rate, flight: d.reply.flight}
+	s := &RunStream{
+		Run: shown, Outcome: d.reply.Outcome, Key: d.reply.Key, Age: d.reply.Age, Bill: d.reply.Bill(),
+		feed: d.feed, rate: d.reply.rate, flight: d.reply.flight,
+	}
 	d.a.mu.Lock()
 	d.a.runs[d.run.ID] = liveRun{cancel, s}
 	d.a.mu.Unlock()
@@ -84,15 +87,19 @@ func (d *driver) begin(ctx context.Context, seq int64, shown *deja.Run) (*RunStr
 	threadID, runID := d.run.ThreadID, d.run.ID
 	d.a.work.Go(func() { d.a.attend(drive, threadID, runID, cancel) })
 	d.a.work.Go(func() {
-		defer d.done(cancel)
+		defer d.done(s, cancel)
 		d.drive(drive)
 	})
 	return s, nil
 }
 
-func (d *driver) done(cancel context.CancelCauseFunc) {
+// done takes the run off those driven here, unless it goes on already: its
+// caller may have sent the outputs as soon as the run was put to rest.
+func (d *driver) done(s *RunStream, cancel context.CancelCauseFunc) {
 	d.a.mu.Lock()
-	delete(d.a.runs, d.run.ID)
+	if d.a.runs[d.run.ID].stream == s {
+		delete(d.a.runs, d.run.ID)
+	}
 	d.a.mu.Unlock()
 	cancel(nil)
 }
@@ -192,8 +199,9 @@ func (d *driver) rest(ctx context.Context, answer *deja.Answer) {
 		d.fail(ctx, deja.Errorf(deja.CodeInvalid, "The model's content filter stopped the answer."))
 		return
 	}
-	waits := len(answer.ToolCalls) > 0
-	if d.message == nil && !waits {
+	// Calls that were cut off at a limit are none to wait for.
+	waits := answer.FinishReason == deja.FinishToolCalls && len(answer.ToolCalls) > 0
+	if d.message == nil && len(answer.ToolCalls) == 0 {
 		d.open() // an empty answer is an answer
 	}
 	if d.message != nil {

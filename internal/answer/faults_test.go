@@ -1,6 +1,9 @@
 package answer_test
 
 import (
+	"context"
+	"iter"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +15,7 @@ import (
 	"github.com/dejahq/deja/internal/answer"
 	"github.com/dejahq/deja/internal/llm"
 	"github.com/dejahq/deja/internal/llm/llmtest"
+	"github.com/dejahq/deja/internal/redistest"
 	"github.com/dejahq/deja/internal/upstream"
 )
 
@@ -142,6 +146,12 @@ func TestFallbackAnswers(t *testing.T) {
 		t.Error(diff)
 	}
 
+	th = h.thread("Who, run?")
+	again, _ := h.run(answer.RunRequest{ThreadID: th.ID, AssistantID: a.ID})
+	if again.Outcome != answer.Hit || again.Fallback() != "backup/small" {
+		t.Errorf("the run again: a %s by %q", again.Outcome, again.Fallback())
+	}
+
 	// In the middle of a tool loop the fallback takes over the next round.
 	first.Next(llmtest.Any, llmtest.Text("Let me look. "), llmtest.Call("q1", "query_data", `{"table":"stock"}`))
 	_, ds := h.deltas(question(a.ID, "Half?"))
@@ -162,4 +172,82 @@ func TestFallbackAnswers(t *testing.T) {
 	if _, err := r.Wait(t.Context()); deja.ErrorCode(err) != deja.CodeUpstream && deja.ErrorCode(err) != deja.CodeUnavailable {
 		t.Errorf("without fallbacks: %v", err)
 	}
+}
+
+// TestFallbackSparesAnswers: who wants a newer answer and gets a fallback's
+// does not take the model's own from the others.
+func TestFallbackSparesAnswers(t *testing.T) {
+	t.Parallel()
+	first, second := llmtest.NewServer(t), llmtest.NewServer(t)
+	set, err := upstream.New(upstream.Options{
+		Default: plainClient(t, first, llm.Options{}),
+		Others:  []upstream.Server{{Name: "backup", Model: plainClient(t, second, llm.Options{})}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHouseOf(t, first, set)
+	a := h.assistant(deja.ShareAssistant)
+	if a, err = h.layers.EditAssistant(t.Context(), a.ID, func(a *deja.Assistant) error {
+		a.Fallbacks = []deja.Fallback{{Upstream: "backup"}}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	first.Next(llmtest.Any, llmtest.Text("I myself."))
+	first.On(llmtest.Any, llmtest.Status(503, "down"))
+	second.On(llmtest.Any, llmtest.Text("I stand in."))
+	h.ask(question(a.ID, "Who?"))
+	for name, control := range map[string]answer.Control{"no-cache": {NoCache: true}, "max-age": {MaxAge: time.Nanosecond}} {
+		q := question(a.ID, "Who?")
+		q.Control = control
+		if _, got := h.ask(q); got.Text != "I stand in." {
+			t.Errorf("%s: %q", name, got.Text)
+		}
+		if r, got := h.ask(question(a.ID, "Who?")); r.Outcome != answer.Hit || got.Text != "I myself." {
+			t.Errorf("after %s: a %s: %q", name, r.Outcome, got.Text)
+		}
+	}
+}
+
+// breaking is a model whose client has a fault after its first word.
+type breaking struct {
+	answer.Model
+	now chan struct{}
+}
+
+func (m breaking) Stream(context.Context, *deja.ModelRequest) iter.Seq2[deja.Delta, error] {
+	return func(yield func(deja.Delta, error) bool) {
+		if yield(deja.Delta{Text: "It "}, nil) {
+			<-m.now
+			panic("broken")
+		}
+	}
+}
+
+// TestPanicEndsTheAnswer: a fault of deja's own ends the answer with an error,
+// and leaves nothing running. Not parallel, so that it sees its own goroutines
+// only.
+func TestPanicEndsTheAnswer(t *testing.T) {
+	redis, model := redistest.Start(t), llmtest.NewServer(t)
+	now := make(chan struct{})
+	h := newNode(t, model, newStore(t), crowdCache(redis.URL()), func(o *answer.Options) { o.Model = breaking{o.Model, now} })
+	a := h.assistant(deja.ShareAssistant)
+	r, err := h.Ask(t.Context(), question(a.ID, "Well?"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.wait("the first word is published", func() bool {
+		m, err := redis.Do("EXISTS", "{"+r.Key+"}:live")
+		n, _ := m.AsInt64()
+		return err == nil && n == 1
+	})
+	close(now)
+	if _, err := r.Wait(t.Context()); deja.ErrorCode(err) != deja.CodeInternal || strings.Contains(deja.ErrorMessage(err), "broken") {
+		t.Errorf("the answer ended with %v", err)
+	}
+	h.wait("nobody publishes any more", func() bool {
+		stacks := make([]byte, 1<<20)
+		return !strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), "answer.publish")
+	})
 }

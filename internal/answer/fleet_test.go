@@ -175,9 +175,12 @@ func TestRestartIsSignalled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
+	ended, heard := make(chan error, 1), make(chan struct{})
 	go func() {
+		first := sync.OnceFunc(func() { close(heard) })
+		defer first()
 		for _, err := range chat.Deltas(t.Context()) {
+			first()
 			if err != nil {
 				ended <- err
 				return
@@ -192,6 +195,7 @@ func TestRestartIsSignalled(t *testing.T) {
 		}
 		events = append(events, e)
 		if e.Text == "two " {
+			<-heard // who comes later is told the new answer only
 			die(t, redis, leader.Key)
 		}
 	}
@@ -299,6 +303,35 @@ func TestLostRedisMidStream(t *testing.T) {
 	}
 	all.Wait()
 	if model.Calls() > 2 {
+		t.Errorf("%d calls", model.Calls())
+	}
+}
+
+// TestFollowersShareAnError: those on other nodes are told why there is no
+// answer, and when to try again, as the leader's readers are.
+func TestFollowersShareAnError(t *testing.T) {
+	t.Parallel()
+	_, nodes := newFleet(t, 2)
+	a := nodes[0].assistant(deja.ShareAssistant)
+	model := nodes[0].model
+	rest := make(chan struct{})
+	model.On(llmtest.Any, llmtest.Gate(rest), llmtest.RateLimited(time.Hour))
+	var replies []*answer.Reply
+	for i, want := range []answer.Outcome{answer.Miss, answer.Coalesced} {
+		r, err := nodes[i].Ask(t.Context(), question(a.ID, "When?"))
+		if err != nil || r.Outcome != want {
+			t.Fatal(r, err)
+		}
+		replies = append(replies, r)
+	}
+	close(rest)
+	for i, r := range replies {
+		_, err := r.Wait(t.Context())
+		if e, ok := err.(*deja.Error); !ok || e.Code != deja.CodeRateLimited || e.RetryAfter != time.Hour {
+			t.Errorf("node %d: %+v", i, err)
+		}
+	}
+	if model.Calls() != 1 {
 		t.Errorf("%d calls", model.Calls())
 	}
 }

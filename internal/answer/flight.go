@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -109,7 +110,8 @@ func (a *Answerer) fly(ctx context.Context, f *flight, p *prepared) {
 	var err error
 	defer func() {
 		if r := recover(); r != nil {
-			err = deja.Wrap(deja.CodeInternal, fmt.Errorf("panic: %v", r), "An internal error occurred.")
+			err = deja.Wrap(deja.CodeInternal, fmt.Errorf("panic: %v\n%s", r, debug.Stack()), "An internal error occurred.")
+			a.log.ErrorContext(ctx, "an answer ended in a panic", "assistant", p.assistant.ID, "error", err)
 		}
 		// Off the board before the end is seen: who asks now finds the cache
 		// filled, or tries anew after a failure.
@@ -185,6 +187,7 @@ func (a *Answerer) fly(ctx context.Context, f *flight, p *prepared) {
 func (a *Answerer) lead(ctx context.Context, f *flight, p *prepared, lease *layers.AnswerLease, emit func(event)) (*deja.Answer, error) {
 	defer lease.Release(context.WithoutCancel(ctx))
 	others := publish(ctx, lease)
+	defer others.stop()
 	began := time.Now()
 	answer, err := a.generate(ctx, p, &f.paid, func(e event) {
 		emit(e)
@@ -204,7 +207,7 @@ func (a *Answerer) lead(ctx context.Context, f *flight, p *prepared, lease *laye
 	if err != nil {
 		return nil, err
 	}
-	if a.storable(p, answer) {
+	if a.storable(p, answer) && !a.keepsBetter(ctx, p, answer) {
 		if e := lease.Store(context.WithoutCancel(ctx), answer, lifetime(p, answer)); e != nil {
 			a.log.WarnContext(ctx, "an answer was not cached", "key", a.layers.AnswerKeyName(p.key), "error", e)
 		}
@@ -232,7 +235,7 @@ func (a *Answerer) look(ctx context.Context, f *flight, p *prepared) (*deja.Answ
 		a.mu.Unlock()
 		return nil, lease
 	}
-	f.answer = found.Answer // before the outcome: who sees a hit counts what it avoids
+	f.answer, f.made = found.Answer, time.Now() // before the outcome: who sees a hit counts what it avoids
 	f.resolve(Hit, found.Age)
 	return found.Answer, nil
 }
@@ -292,6 +295,18 @@ func (a *Answerer) storable(p *prepared, answer *deja.Answer) bool {
 // enough to spare the fallback the same question again and again while the
 // model's own server fails, short enough not to outlast that by much.
 const fallbackTTL = time.Minute
+
+// keepsBetter reports whether an answer comes from a fallback while one of the
+// model that was asked for has not outlived its lifetime: a caller wanted a
+// newer one, but the others are better off with that. One that has outlived it
+// gives way, as it does to the fallback when a question is asked.
+func (a *Answerer) keepsBetter(ctx context.Context, p *prepared, answer *deja.Answer) bool {
+	if answer.Fallback == "" {
+		return false
+	}
+	found, ok := a.layers.KeptAnswer(context.WithoutCancel(ctx), p.key)
+	return ok && found.Past < 0 && found.Answer.Fallback == ""
+}
 
 // lifetime is how long an answer is kept; 0: as long as the layer says.
 func lifetime(p *prepared, answer *deja.Answer) time.Duration {

@@ -212,6 +212,34 @@ func TestRunLengthLimit(t *testing.T) {
 	}
 }
 
+// TestCutCallsAreNoCalls: a call whose arguments were cut at the length limit
+// is not the caller's to execute.
+func TestCutCallsAreNoCalls(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	a := h.assistant(deja.ShareThread)
+	for _, text := range []string{"", "Wait. "} {
+		th := h.thread("Open the door.")
+		steps := []llmtest.Step{llmtest.Call("call_1", "open_door", `{"do`), llmtest.Finish("length")}
+		want := []string{"user: Open the door."}
+		if text != "" {
+			steps = append([]llmtest.Step{llmtest.Text(text)}, steps...)
+			want = append(want, "assistant: "+text)
+		}
+		h.model.On(llmtest.Any, steps...)
+		s, events := h.run(answer.RunRequest{ThreadID: th.ID, AssistantID: a.ID})
+		if last := events[len(events)-1]; last.Name != "thread.run.incomplete" {
+			t.Errorf("the last event is %s", last.Name)
+		}
+		if r := h.stored(th.ID, s.Run.ID); r.Status != deja.RunIncomplete || len(r.RequiredAction) != 0 {
+			t.Errorf("stored: %+v", r)
+		}
+		if diff := cmp.Diff(want, h.texts(th.ID)); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
 // TestRunCancelled: a run that is being answered ends as cancelled, and so
 // does one that waits for its caller; the thread is free afterwards.
 func TestRunCancelled(t *testing.T) {

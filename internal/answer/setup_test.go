@@ -82,7 +82,7 @@ func newNode(t *testing.T, model *llmtest.Server, store deja.Store, c cache.Opti
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
 		if err := h.Close(ctx); err != nil {
 			t.Errorf("close: %v", err)
@@ -184,14 +184,14 @@ func (h *house) texts(threadID string) []string {
 // wait waits for what goes on in the background.
 func (h *house) wait(what string, ok func() bool) {
 	h.t.Helper()
-	late := time.After(10 * time.Second)
+	late := time.After(30 * time.Second)
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {
 		case <-tick.C:
 		case <-late:
-			h.t.Fatalf("not within 10 s: %s", what)
+			h.t.Fatalf("not within 30 s: %s", what)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package answer
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/dejahq/deja"
@@ -49,7 +50,7 @@ func (a *Answerer) attend(ctx context.Context, threadID, runID string, cancel co
 // are ended at once.
 func (a *Answerer) Run(ctx context.Context, alone bool) {
 	if alone {
-		a.sweep(ctx, time.Now().UTC(), true)
+		a.sweep(ctx, time.Now().UTC())
 	}
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
@@ -58,13 +59,13 @@ func (a *Answerer) Run(ctx context.Context, alone bool) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			a.sweep(ctx, time.Now().UTC().Add(-lostAfter), false)
+			a.sweep(ctx, time.Now().UTC().Add(-lostAfter))
 		}
 	}
 }
 
 // sweep ends the runs that nobody has been seen at since seenBefore.
-func (a *Answerer) sweep(ctx context.Context, seenBefore time.Time, first bool) {
+func (a *Answerer) sweep(ctx context.Context, seenBefore time.Time) {
 	for {
 		runs, err := a.layers.Store().UnfinishedRuns(ctx, seenBefore, sweepRuns)
 		if err != nil {
@@ -75,7 +76,7 @@ func (a *Answerer) sweep(ctx context.Context, seenBefore time.Time, first bool) 
 		}
 		ended := 0
 		for i := range runs {
-			if a.endLost(ctx, &runs[i], seenBefore, first) {
+			if a.endLost(ctx, &runs[i], seenBefore) {
 				ended++
 			}
 		}
@@ -88,15 +89,25 @@ func (a *Answerer) sweep(ctx context.Context, seenBefore time.Time, first bool) 
 // errSeen says that somebody is at work on a run after all.
 var errSeen = errors.New("answer: the run is not lost")
 
-func (a *Answerer) endLost(ctx context.Context, lost *deja.Run, seenBefore time.Time, first bool) bool {
+func (a *Answerer) endLost(ctx context.Context, lost *deja.Run, seenBefore time.Time) bool {
+	last, err := a.lastWords(ctx, lost)
+	if err != nil {
+		if ctx.Err() == nil {
+			a.log.WarnContext(ctx, "what a lost run has said could not be read", "run", lost.ID, "error", err)
+		}
+		return false
+	}
 	run, err := deja.EditRun(ctx, a.layers.Store(), lost.ThreadID, lost.ID, func(run *deja.Run) error {
 		now := time.Now().UTC()
 		expired := !run.ExpiresAt.IsZero() && !now.Before(run.ExpiresAt)
 		switch {
 		case run.Status.Terminal(), !run.SeenAt.Before(seenBefore):
 			return errSeen
-		case run.Status == deja.RunRequiresAction && first && !expired:
+		case run.Status == deja.RunRequiresAction && !expired:
 			return errSeen // it waits for its caller, not for a node
+		case last != nil:
+			run.Steps = append(run.Steps, *last)
+			endRun(run, deja.RunCompleted, nil, now)
 		case run.Status == deja.RunCancelling:
 			endRun(run, deja.RunCancelled, nil, now)
 		case expired:
@@ -114,4 +125,30 @@ func (a *Answerer) endLost(ctx context.Context, lost *deja.Run, seenBefore time.
 		a.log.WarnContext(ctx, "a lost run could not be ended", "run", lost.ID, "error", err)
 	}
 	return false
+}
+
+// lastWords gives the step of the message with which a lost run has ended in
+// all but name: its node was lost after it had appended the message, and
+// before it had stored the run. nil when there is no such message; and where
+// it may not be the end: a run with tools of its caller's may have been about
+// to ask for their outputs, one with a limit may have been cut at it.
+func (a *Answerer) lastWords(ctx context.Context, run *deja.Run) (*deja.RunStep, error) {
+	if run.Status == deja.RunRequiresAction || len(functionTools(run.Tools)) > 0 || run.MaxCompletionTokens != nil {
+		return nil, nil
+	}
+	l, err := a.layers.Store().Messages(ctx, run.ThreadID, run.ID, deja.Page{Limit: 1})
+	if err != nil || len(l.Data) == 0 {
+		if deja.ErrorCode(err) == deja.CodeNotFound { // deleted meanwhile, as the run
+			err = nil
+		}
+		return nil, err
+	}
+	m := &l.Data[0]
+	if slices.ContainsFunc(run.Steps, func(s deja.RunStep) bool { return s.MessageID == m.ID }) {
+		return nil, nil
+	}
+	return &deja.RunStep{
+		ID: deja.NewID(deja.StepPrefix), Type: deja.StepMessage, Status: deja.RunCompleted,
+		MessageID: m.ID, CreatedAt: m.CreatedAt, CompletedAt: time.Now().UTC(),
+	}, nil
 }

@@ -103,3 +103,54 @@ func TestLostRunsEnd(t *testing.T) {
 		t.Errorf("the stored end was changed to %q", got)
 	}
 }
+
+// TestAnsweredRunsComplete: a node that is lost between the message and the end
+// of its run leaves a run that is completed, unless the message may not have
+// been the end.
+func TestAnsweredRunsComplete(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	a := h.assistant(deja.ShareThread)
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	for name, test := range map[string]struct {
+		change func(*deja.Run)
+		silent bool
+		want   deja.RunStatus
+	}{
+		"answered":              {func(*deja.Run) {}, false, deja.RunCompleted},
+		"answered, then late":   {func(r *deja.Run) { r.ExpiresAt = now.Add(-time.Second) }, false, deja.RunCompleted},
+		"answered, then asked":  {func(r *deja.Run) { r.Status = deja.RunCancelling }, false, deja.RunCompleted},
+		"nothing was said":      {func(*deja.Run) {}, true, deja.RunFailed},
+		"tools of the caller's": {func(r *deja.Run) { r.Tools = []deja.Tool{{Type: "function", Function: &deja.Function{Name: "f"}}} }, false, deja.RunFailed},
+		"a limit":               {func(r *deja.Run) { r.MaxCompletionTokens = new(9) }, false, deja.RunFailed},
+		"waits":                 {func(r *deja.Run) { r.Status = deja.RunRequiresAction }, false, deja.RunRequiresAction},
+	} {
+		th := h.thread("Cut?")
+		r := &deja.Run{
+			ID: deja.NewID(deja.RunPrefix), ThreadID: th.ID, AssistantID: a.ID, Status: deja.RunInProgress,
+			CreatedAt: now, SeenAt: now.Add(-time.Minute), ExpiresAt: now.Add(time.Hour),
+		}
+		if _, err := h.store.CreateRun(t.Context(), r, now); err != nil {
+			t.Fatal(err)
+		}
+		said := userMessage(th.ID, "So it is.")
+		said.Role, said.RunID = deja.RoleAssistant, r.ID
+		if !test.silent {
+			if _, err := h.store.AppendMessages(t.Context(), th.ID, said); err != nil {
+				t.Fatal(err)
+			}
+		}
+		test.change(r)
+		if err := h.store.UpdateRun(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		h.SweepLost(t.Context(), now)
+		got := h.stored(th.ID, r.ID)
+		if got.Status != test.want {
+			t.Errorf("%s: the run is %s", name, got.Status)
+		}
+		if test.want == deja.RunCompleted && (len(got.Steps) != 1 || got.Steps[0].MessageID != said.ID || got.CompletedAt.IsZero()) {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}

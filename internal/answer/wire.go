@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/dejahq/deja"
@@ -28,6 +29,8 @@ type (
 	wireError struct {
 		Code    deja.Code `json:"code"`
 		Message string    `json:"message"`
+
+		RetryAfter time.Duration `json:"retry_after,omitempty"`
 	}
 )
 
@@ -39,7 +42,8 @@ var errGarbled = deja.Errorf(deja.CodeUpstream, "The answer came from a node of 
 type publisher struct {
 	lease *layers.AnswerLease
 	feed  feed[event]
-	over  chan struct{} // closed when the answer is made
+	over  chan struct{} // closed when the answer is made, or given up
+	stops sync.Once
 	done  chan struct{} // closed when nothing more is published
 }
 
@@ -91,6 +95,15 @@ func (p *publisher) add(e event) {
 	}
 }
 
+// stop lets nothing more be added. Pieces that are not out yet may still go,
+// once. It may be called twice, and on nil.
+func (p *publisher) stop() {
+	if p != nil {
+		p.feed.end(nil)
+		p.stops.Do(func() { close(p.over) })
+	}
+}
+
 // end publishes the end: the answer, or an error that others shall share. An
 // error that is this node's own affair (nobody reads here any more, it shuts
 // down) is not published: the others take over when the lease ends.
@@ -98,8 +111,7 @@ func (p *publisher) end(ctx context.Context, answer *deja.Answer, err error) {
 	if p == nil {
 		return
 	}
-	p.feed.end(nil)
-	close(p.over)
+	p.stop()
 	<-p.done
 	b := wireBatch{Answer: answer}
 	switch code := deja.ErrorCode(err); {
@@ -108,6 +120,9 @@ func (p *publisher) end(ctx context.Context, answer *deja.Answer, err error) {
 		return
 	default:
 		b = wireBatch{Error: &wireError{Code: code, Message: deja.ErrorMessage(err)}}
+		if e, ok := errors.AsType[*deja.Error](err); ok {
+			b.Error.RetryAfter = e.RetryAfter
+		}
 	}
 	_, _ = p.send(context.WithoutCancel(ctx), b, true) // who misses it finds the answer in the cache, or asks anew
 }
@@ -156,7 +171,7 @@ func (a *Answerer) follow(ctx context.Context, p *prepared, found func(), emit f
 		}
 		switch {
 		case b.Error != nil:
-			return nil, deja.Errorf(b.Error.Code, "%s", b.Error.Message)
+			return nil, &deja.Error{Code: b.Error.Code, Message: b.Error.Message, RetryAfter: b.Error.RetryAfter}
 		case b.Answer != nil:
 			return b.Answer, nil
 		case live.Last:
