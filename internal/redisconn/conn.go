@@ -60,7 +60,7 @@ type Conn struct {
 	now atomic.Pointer[contact]
 
 	mu     sync.Mutex
-	client rueidis.Client
+	client *roomy
 	alive  bool
 	err    error
 }
@@ -72,7 +72,13 @@ type contact struct {
 }
 
 // tell brings up to date what Client tells; the caller holds the lock.
-func (c *Conn) tell() { c.now.Store(&contact{c.client, c.alive}) }
+func (c *Conn) tell() {
+	now := &contact{alive: c.alive}
+	if c.client != nil {
+		now.client = c.client
+	}
+	c.now.Store(now)
+}
 
 // Open checks the options and starts dialling; it doesn't wait. An unreachable
 // server is not an error: Client says when it is there.
@@ -204,15 +210,21 @@ func (c *Conn) contact(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		client = &roomy{fresh, newRoom()}
 		c.mu.Lock()
-		c.client = fresh
+		c.client = client
 		c.tell()
 		c.mu.Unlock()
-		client = fresh
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.patience)
 	defer cancel()
-	return Ping(ctx, client)
+	// Past the room: it may be this ping that gives places back.
+	left := client.room.left.Load()
+	err := Ping(ctx, client.Client)
+	if err == nil {
+		client.room.heard(left)
+	}
+	return err
 }
 
 // Ping asks whether the server answers; of a cluster, whether any node does.
@@ -264,14 +276,15 @@ func isClosed(ch chan struct{}) bool {
 	}
 }
 
-func (c *Conn) dialled() (rueidis.Client, bool) {
+func (c *Conn) dialled() (*roomy, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.client, c.client != nil
 }
 
 // Client gives the client, once there has been contact, and whether the
-// server answered when it was last asked.
+// server answered when it was last asked. Its Do and DoMulti return when their
+// context ends, also while the server hangs and however many call them.
 func (c *Conn) Client() (rueidis.Client, bool) {
 	if now := c.now.Load(); now != nil {
 		return now.client, now.alive
