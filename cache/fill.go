@@ -199,14 +199,15 @@ func (l *layer) fillRemote(w *watch, g *grant, it *item, value []byte) (filled, 
 	if !ok {
 		return false, false
 	}
-	filled, err := e.remote.fill(e.remote.soft.context(), l.key(w.key.id), g.nonce, sealed, ttl, it.version)
+	soft := e.remote.soft.context()
+	filled, err := e.remote.fill(soft, l.key(w.key.id), g.nonce, sealed, ttl, it.version)
 	if err != nil {
 		l.stats.redisErrors.Add(1)
 		return false, false
 	}
 	g.keeper.spent()
 	if filled {
-		e.remote.prolong(e.remote.soft.context(), it)
+		e.remote.prolong(soft, it)
 		l.note(w.key.id, ttl)
 	}
 	return filled, true

@@ -214,7 +214,7 @@ func (l *layer) obtain(ctx context.Context, id string, c call, load loader) (*it
 		if it != nil {
 			return l.served(id, it, FromMemory, asked)
 		}
-		c.refresh = c.refresh || !ok
+		c.refresh, c.away = c.refresh || !ok, !ok
 	} else if it := l.refreshing(ctx, key, c, load); it != nil {
 		return l.served(id, it, FromMemory, 0)
 	}

@@ -74,9 +74,11 @@ func (g *generations) killAll() {
 	g.table.InvalidateAll()
 }
 
-// resolve gives the present generations of groupAll and of the groups.
+// resolve gives the present generations of groupAll and of the groups. Redis is
+// asked one after the other for those that aren't known, until it fails to
+// answer once: who resolves waits for one soft timeout, and not one per group.
 func (g *generations) resolve(ctx context.Context, groups []string) ([]*generation, error) {
-	gen, err := g.one(ctx, groupAll)
+	gen, err := g.one(ctx, groupAll, true)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +88,7 @@ func (g *generations) resolve(ctx context.Context, groups []string) ([]*generati
 	gens := make([]*generation, 0, len(groups)+1)
 	gens = append(gens, gen)
 	for _, group := range groups {
-		if gen, err = g.one(ctx, group); err != nil {
+		if gen, err = g.one(ctx, group, gen.token != 0); err != nil {
 			return nil, err
 		}
 		gens = append(gens, gen)
@@ -94,13 +96,36 @@ func (g *generations) resolve(ctx context.Context, groups []string) ([]*generati
 	return gens, nil
 }
 
+// unasked is resolve for who has waited for Redis in vain, and must not wait
+// again. Their tokens may not be known: what is based on them stays in this
+// node's memory, where an invalidation finds it as any other.
+func (g *generations) unasked(groups []string) []*generation {
+	gens := make([]*generation, 0, len(groups)+1)
+	for i := range len(groups) + 1 {
+		group := groupAll
+		if i > 0 {
+			group = groups[i-1]
+		}
+		gen, mine := g.place(group)
+		if mine {
+			close(gen.known)
+		}
+		gens = append(gens, gen)
+	}
+	return gens
+}
+
 // one gives a group's generation. The generation is in the table before it
 // is asked for, so that an invalidation that comes while the answer is on
-// its way finds and kills it.
-func (g *generations) one(ctx context.Context, group string) (*generation, error) {
+// its way finds and kills it. Unless ask is set, one that isn't known is not
+// asked for.
+func (g *generations) one(ctx context.Context, group string, ask bool) (*generation, error) {
 	gen, mine := g.place(group)
 	if mine {
 		defer close(gen.known)
+		if !ask {
+			return gen, nil
+		}
 		token, lasts := g.fetch(ctx, group)
 		gen.token = token
 		gen.lasts.Store(lasts)
@@ -117,7 +142,7 @@ func (g *generations) one(ctx context.Context, group string) (*generation, error
 	case <-gen.known:
 		if gen.token == 0 && time.Since(gen.made) > time.Second && g.again() {
 			g.kill(group)
-			return g.one(ctx, group)
+			return g.one(ctx, group, ask)
 		}
 		return gen, nil
 	case <-ctx.Done():

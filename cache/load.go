@@ -20,7 +20,7 @@ var errExited = errors.New("cache: the loader ended its goroutine")
 // the flight has landed already.
 func (l *layer) lead(ctx context.Context, f *flight, load loader) bool {
 	e := l.engine
-	g := grant{fill: true, away: e.remote == nil}
+	g := grant{fill: true, away: e.remote == nil || f.call.away}
 	if e.remote != nil {
 		g.soft = e.remote.soft.context()
 		g.force = f.call.refresh
@@ -90,7 +90,12 @@ func (l *layer) fetch(ctx context.Context, f *flight, g *grant, load loader) (*i
 		return f.stale, FromMemory, nil // someone else is at it
 	}
 	gens := g.gens
-	if gens == nil {
+	switch {
+	case gens != nil:
+	case g.away && g.fill && l.engine.remote != nil:
+		gens = l.engine.gens.unasked(f.call.groups)
+		l.engine.bind(&f.watch, gens)
+	default:
 		var err error
 		if gens, err = l.engine.gens.resolve(ctx, f.call.groups); err != nil {
 			return nil, FromLoad, err

@@ -64,6 +64,7 @@ type call struct {
 	promise    Promise // 0: the layer's
 	claim      bool    // what is stale is found, but is no hit
 	strict     bool    // memory must not be relied on before Redis was asked
+	away       bool    // Redis was asked, and did not answer
 }
 
 func newCall(opts []Option) (c call) {
