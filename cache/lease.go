@@ -141,6 +141,7 @@ func (l *layer) claimRemote(ctx context.Context, r *right, c *call) (it *item, o
 			g.keeper = l.keepLease(&r.watch, g.nonce)
 			if e.voided(&r.watch) {
 				e.renew(&r.watch, true)
+				e.bind(&r.watch, g.gens)
 				g.keeper.renew()
 				return nil, !e.voided(&r.watch)
 			}

@@ -3,6 +3,7 @@ package cache_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -206,5 +207,31 @@ func TestAPausedHolderIsOver(t *testing.T) {
 	}
 	if en, ok := b.Peek(t.Context(), "x"); !ok || en.Value != "new" {
 		t.Errorf("cached: %v", en)
+	}
+}
+
+// TestAClaimKnowsItsGroups: whatever came in between while a lease was asked
+// for, the claim doesn't stand any more once its group was invalidated.
+func TestAClaimKnowsItsGroups(t *testing.T) {
+	t.Parallel()
+	srv := redistest.Start(t)
+	e, l := node(t, srv.URL())
+	for i := range 300 {
+		id, group := fmt.Sprint("x", i), fmt.Sprint("g", i)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, err := e.InvalidateGroup(t.Context(), group); err != nil {
+				t.Error(err)
+			}
+		})
+		_, _, lease := l.Claim(t.Context(), id, cache.InGroup(group))
+		wg.Wait()
+		if _, err := e.InvalidateGroup(t.Context(), group); err != nil {
+			t.Fatal(err)
+		}
+		if lease.Held() || lease.Current() {
+			t.Errorf("%d: a claim from before stands", i)
+		}
+		lease.Release(t.Context())
 	}
 }
