@@ -147,19 +147,23 @@ func (b *batch[V]) run() {
 		left.Wait()
 		cancel()
 	}()
-	values, err := b.call(ctx, ids, fills)
-	for id, w := range waiting {
-		value, ok := values[id]
-		switch {
-		case ok:
-			w.value = value
-		case err != nil:
-			w.err = err
-		default:
-			w.err = ErrNotFound
+	var values map[string]V
+	err := errExited
+	defer func() { // also when the loader ends this goroutine
+		for id, w := range waiting {
+			value, ok := values[id]
+			switch {
+			case ok:
+				w.value = value
+			case err != nil:
+				w.err = err
+			default:
+				w.err = ErrNotFound
+			}
+			close(w.done)
 		}
-		close(w.done)
-	}
+	}()
+	values, err = b.call(ctx, ids, fills)
 }
 
 func (b *batch[V]) call(ctx context.Context, ids []string, fills map[string]*Fill) (values map[string]V, err error) {

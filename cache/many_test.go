@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -200,4 +201,27 @@ func TestEarlyRefresh(t *testing.T) {
 		}
 		_ = e.Close()
 	})
+}
+
+// A loader that ends its goroutine, as t.FailNow does, leaves nobody waiting.
+func TestGetManyWhenTheLoaderExits(t *testing.T) {
+	t.Parallel()
+	e := open(t, cache.Options{})
+	l := layer(t, e, cache.LayerOptions[string]{})
+	failed := make(chan error, 1)
+	go func() {
+		_, err := l.GetMany(t.Context(), []string{"a", "b", "c"}, func(context.Context, []string, map[string]*cache.Fill) (map[string]string, error) {
+			runtime.Goexit()
+			return nil, nil
+		})
+		failed <- err
+	}()
+	select {
+	case err := <-failed:
+		if err == nil || errors.Is(err, cache.ErrNotFound) {
+			t.Error(err)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("still waiting")
+	}
 }
