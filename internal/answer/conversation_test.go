@@ -170,3 +170,29 @@ func TestAppendedOnce(t *testing.T) {
 		store.fail.Store(0)
 	}
 }
+
+// overtaken is a store on which another node, which was sent the same request,
+// is faster: when a thread's first message is appended, its answer follows.
+type overtaken struct{ deja.Store }
+
+func (s overtaken) AppendMessages(ctx context.Context, threadID string, ms ...*deja.Message) (int64, error) {
+	theirs := *userMessage(threadID, "Faster.")
+	theirs.Role = deja.RoleAssistant
+	first := *ms[0]
+	if _, err := s.Store.AppendMessages(ctx, threadID, &first, &theirs); err != nil {
+		return 0, err
+	}
+	return s.Store.AppendMessages(ctx, threadID, ms...)
+}
+
+// TestNewThreadIsNotOursAlone: who creates a thread does not take its own
+// messages for all there are when another node was faster.
+func TestNewThreadIsNotOursAlone(t *testing.T) {
+	t.Parallel()
+	h := newNode(t, llmtest.NewServer(t), overtaken{newStore(t)}, cache.Options{})
+	th := h.thread("Who is there?")
+	tc, err := h.layers.Context(t.Context(), th.ID, th.Seq)
+	if err != nil || tc.Seq != 2 || len(tc.Messages) != 2 {
+		t.Errorf("the context is %+v, %v", tc, err)
+	}
+}

@@ -40,8 +40,8 @@ func noThread(id string) error {
 }
 
 // CreateThread stores a new thread with its first messages, and puts its
-// context into the cache: nobody else knows the thread yet, so what is known
-// here is all there is.
+// context into the cache: when nobody else has appended to the thread yet, what
+// is known here is all there is.
 func (l *Layers) CreateThread(ctx context.Context, t *deja.Thread, ms ...*deja.Message) error {
 	if err := l.store.CreateThread(ctx, t); err != nil {
 		return err
@@ -57,7 +57,7 @@ func (l *Layers) CreateThread(ctx context.Context, t *deja.Thread, ms ...*deja.M
 		}
 		t.Seq = seq
 	}
-	if l.o.Off {
+	if l.o.Off || t.Seq != int64(len(ms)) { // a request that was sent twice can be overtaken by itself
 		return nil
 	}
 	_, found, lease := l.contexts.Claim(ctx, t.ID, cache.InGroup(threadGroup(t.ID)), cache.Uncounted())
