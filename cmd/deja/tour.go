@@ -21,6 +21,7 @@ type tour struct {
 	out    io.Writer
 
 	firstID, firstQuestion string
+	counted                client.Savings // when take looked last
 	summary                tourSummary
 	fresh, repeated        []time.Duration
 }
@@ -81,7 +82,7 @@ func (t *tour) create(ctx context.Context, sample demodata.Assistant) (string, e
 		files = append(files, f.Name)
 	}
 	// Creating it cost queries too; the tour is about asking.
-	if err := t.take(ctx, nil); err != nil {
+	if _, err := t.take(ctx); err != nil {
 		return "", err
 	}
 	fmt.Fprintf(t.out, "\n%s (%s; %s)\n", sample.Name, a.ID, strings.Join(files, ", "))
@@ -107,8 +108,8 @@ func (t *tour) ask(ctx context.Context, id, question string, repeat bool) error 
 		return err
 	}
 	took := time.Since(began)
-	var cost client.Savings
-	if err := t.take(ctx, &cost); err != nil {
+	cost, err := t.take(ctx)
+	if err != nil {
 		return err
 	}
 	t.summary.StoreQueries += cost.StoreQueries
@@ -136,16 +137,21 @@ func (t *tour) ask(ctx context.Context, id, question string, repeat bool) error 
 	return nil
 }
 
-// take reads what was counted since the last time, and starts from zero.
-func (t *tour) take(ctx context.Context, into *client.Savings) error {
-	if into != nil {
-		m, err := t.api.Metrics(ctx)
-		if err != nil {
-			return err
-		}
-		*into = m.Savings
+// take gives what was counted since the last time. The counters go on: who
+// opens the page after the tour sees what it saved.
+func (t *tour) take(ctx context.Context) (client.Savings, error) {
+	m, err := t.api.Metrics(ctx)
+	if err != nil {
+		return client.Savings{}, err
 	}
-	return t.api.ResetMetrics(ctx)
+	before := t.counted
+	t.counted = m.Savings
+	return client.Savings{
+		StoreQueries:        t.counted.StoreQueries - before.StoreQueries,
+		StoreQueriesAvoided: t.counted.StoreQueriesAvoided - before.StoreQueriesAvoided,
+		ModelCalls:          t.counted.ModelCalls - before.ModelCalls,
+		ModelCallsAvoided:   t.counted.ModelCallsAvoided - before.ModelCallsAvoided,
+	}, nil
 }
 
 func (t *tour) conclude() {
