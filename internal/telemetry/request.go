@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -67,9 +68,12 @@ func (r *Request) End(e Ended) {
 		r.span.SetName(e.Route)
 		r.span.SetAttributes(
 			attribute.String("http.request.method", e.Method),
-			attribute.String("http.route", e.Route),
 			attribute.Int("http.response.status_code", e.Status),
 		)
+		// The convention wants the pattern alone; what no pattern matched has none.
+		if _, pattern, matched := strings.Cut(e.Route, " "); matched {
+			r.span.SetAttributes(attribute.String("http.route", pattern))
+		}
 		if e.Outcome != "" {
 			r.span.SetAttributes(attribute.String("deja.cache", e.Outcome))
 		}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -188,6 +189,33 @@ func TestARequestWithItsLayersAndUpstreamCalls(t *testing.T) {
 	sent := c.span(t, "model "+strings.TrimPrefix(model.URL, "http://"))
 	if hex(sent.ParentSpanId) != hex(server.SpanId) || sent.Kind != spanpb.Span_SPAN_KIND_CLIENT {
 		t.Errorf("%v", sent)
+	}
+	address := strings.Split(strings.TrimPrefix(model.URL, "http://"), ":")
+	for _, said := range []struct {
+		span      *spanpb.Span
+		key, want string
+	}{
+		{server, "http.request.method", "POST"},
+		{server, "http.route", "/v1/chat/completions"},
+		{sent, "server.address", address[0]},
+		{sent, "server.port", address[1]},
+	} {
+		got := ""
+		for _, a := range said.span.Attributes {
+			switch v := a.Value.Value.(type) {
+			case *commonpb.AnyValue_StringValue:
+				if a.Key == said.key {
+					got = v.StringValue
+				}
+			case *commonpb.AnyValue_IntValue:
+				if a.Key == said.key {
+					got = strconv.FormatInt(v.IntValue, 10)
+				}
+			}
+		}
+		if got != said.want {
+			t.Errorf("%s of %s is %q, want %q", said.key, said.span.Name, got, said.want)
+		}
 	}
 	if want := "00-" + parentTrace + "-" + hex(sent.SpanId) + "-01"; told.Get("Traceparent") != want || told.Get("Baggage") != "" {
 		t.Errorf("the model's server was told %v, want traceparent %s", told, want)

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"io"
 	"net/http"
+	"strconv"
 	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -29,8 +30,11 @@ type transport struct {
 func (s transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, span := s.t.tracer.Start(r.Context(), "model "+r.URL.Host, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
 		attribute.String("http.request.method", r.Method),
-		attribute.String("server.address", r.URL.Host),
+		attribute.String("server.address", r.URL.Hostname()),
 	))
+	if port, err := strconv.Atoi(r.URL.Port()); err == nil {
+		span.SetAttributes(attribute.Int("server.port", port))
+	}
 	r = r.Clone(ctx) // a RoundTripper must not change its request
 	s.t.carry.Inject(ctx, propagation.HeaderCarrier(r.Header))
 	res, err := s.next.RoundTrip(r)
