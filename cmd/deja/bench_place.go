@@ -97,6 +97,7 @@ func (b *benchCmd) beginNodes(ctx context.Context, p *benchPlace, w *workload.Wo
 		if err != nil {
 			return err
 		}
+		c.Silent = true
 		srv, err := startServer(ctx, c, t.stderr)
 		if err != nil {
 			return err

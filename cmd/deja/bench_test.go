@@ -82,6 +82,19 @@ func TestBenchCounts(t *testing.T) {
 	}
 }
 
+// TestBenchSendsNothing: what is played here is not told to the collector of
+// the real thing.
+func TestBenchSendsNothing(t *testing.T) {
+	var told atomic.Int64
+	collector := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { told.Add(1) }))
+	defer collector.Close()
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
+	runBench(t, append([]string{"--requests=2", "--questions=1", "--assistants=1"}, quick...)...)
+	if n := told.Load(); n > 0 {
+		t.Errorf("the collector was told something %d times", n)
+	}
+}
+
 // TestBenchTraces replays small traces of both kinds, written for this test.
 func TestBenchTraces(t *testing.T) {
 	t.Parallel()

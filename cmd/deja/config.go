@@ -58,6 +58,9 @@ type config struct {
 	MaxUpload      byteSize      `name:"max-upload" help:"Size limit of an uploaded file." env:"DEJA_MAX_UPLOAD" default:"64MiB" group:"clients"`
 	MaxRows        int64         `name:"max-rows" help:"Row limit of an uploaded file." env:"DEJA_MAX_ROWS" default:"1000000" group:"clients"`
 
+	// Silent keeps telemetry on this machine, whatever the OTEL_ variables say.
+	Silent bool `kong:"-"`
+
 	LogLevel  string  `help:"debug, info, warn or error; debug logs each cache hit and miss." env:"DEJA_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" group:"log"`
 	LogFormat string  `help:"text or json." env:"DEJA_LOG_FORMAT" default:"text" enum:"text,json" group:"log"`
 	Drain     seconds `name:"drain" help:"How long open streams may go on after Ctrl-C." env:"DEJA_DRAIN" default:"10"`

@@ -41,6 +41,9 @@ func (n *node) observe(ctx context.Context, c *config) error {
 	if err != nil {
 		return err
 	}
+	if c.Silent {
+		return nil
+	}
 	n.sent, err = telemetry.Open(ctx, telemetry.Options{Version: version(), Node: name, Metrics: n.page.Gatherer(), Logger: n.log})
 	if err != nil {
 		return usageError{err}
