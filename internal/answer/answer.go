@@ -17,7 +17,8 @@ import (
 	"github.com/dejahq/deja/internal/monitor"
 )
 
-// Model answers requests. There are two: internal/llm and internal/localmodel.
+// Model answers requests: internal/llm, internal/localmodel, or several of them
+// as one internal/upstream.
 type Model interface {
 	// Name says what answers, for humans.
 	Name() string

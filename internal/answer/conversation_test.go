@@ -114,7 +114,7 @@ func TestResumedRunIsTooLong(t *testing.T) {
 // expired, and its thread is free.
 func TestRunExpires(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, func(o *answer.Options) { o.RunTimeout = 2 * time.Second })
+	h := newHouse(t, func(o *answer.Options) { o.RunTimeout = 5 * time.Second })
 	a := h.assistant(deja.ShareThread)
 	th := h.thread("Slow?")
 	h.model.On(llmtest.Any, llmtest.Hang())

@@ -102,7 +102,7 @@ func TestStreamedRun(t *testing.T) {
 // wait polls a run until it rests.
 func (s *server) wait(thread, run string) *reply {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
