@@ -216,9 +216,20 @@ func (c *Conn) contact(ctx context.Context) error {
 		c.tell()
 		c.mu.Unlock()
 	}
+	// Twice: an answer that seems late may have been there for long, in a
+	// process with so much to do that nobody has read it. A connection that is
+	// dead is given up meanwhile by the client, which has pings of its own.
+	err := c.ping(ctx, client)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = c.ping(ctx, client)
+	}
+	return err
+}
+
+// ping goes past the room: it may be this one that gives places back.
+func (c *Conn) ping(ctx context.Context, client *roomy) error {
 	ctx, cancel := context.WithTimeout(ctx, c.patience)
 	defer cancel()
-	// Past the room: it may be this ping that gives places back.
 	left := client.room.left.Load()
 	err := Ping(ctx, client.Client)
 	if err == nil {
