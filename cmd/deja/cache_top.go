@@ -85,9 +85,6 @@ const clearScreen = "\x1b[H\x1b[2J\x1b[3J"
 // frame writes one look in one piece, so that it doesn't flicker.
 func (p *cacheTopCmd) frame(out io.Writer, m, before *client.Metrics, clear bool) error {
 	var b bytes.Buffer
-	if clear {
-		b.WriteString(clearScreen)
-	}
 	p.head(&b, m, before)
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "layer\thits\tmisses\thit rate\thits/s\tmisses/s\thit p95 ms\tload p95 ms\tentries\tsize\t")
@@ -102,7 +99,11 @@ func (p *cacheTopCmd) frame(out io.Writer, m, before *client.Metrics, clear bool
 	w.Flush()
 	p.nodes(&b, m)
 	p.hot(&b, m)
-	_, err := out.Write(b.Bytes())
+	if !clear {
+		_, err := out.Write(b.Bytes())
+		return err
+	}
+	_, err := raw(out).Write(append([]byte(clearScreen), harmless(b.Bytes())...))
 	return err
 }
 

@@ -35,7 +35,7 @@ type commands struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, stop, os.Args[1:], terminal{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr})
+	code := run(ctx, stop, os.Args[1:], terminal{stdin: os.Stdin, stdout: onScreen(os.Stdout), stderr: onScreen(os.Stderr)})
 	stop()
 	os.Exit(code)
 }
@@ -57,7 +57,7 @@ func run(ctx context.Context, restore func(), args []string, t terminal) int {
 			"Settings come from flags, the environment, .env.local and .env, in this order.\n\n"+
 			"Status: 0 done, 1 it was tried and failed, 2 a flag, an argument or a setting is wrong."),
 		kong.UsageOnError(),
-		kong.Writers(t.stdout, t.stderr),
+		kong.Writers(raw(t.stdout), raw(t.stderr)),
 		kong.Exit(func(code int) { exited = code }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(t),
