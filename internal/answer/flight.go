@@ -172,10 +172,12 @@ func (a *Answerer) fly(ctx context.Context, f *flight, p *prepared) {
 				return
 			}
 			err, answer, f.led = nil, kept.Answer, false
-			f.answer = answer
+			f.answer, f.made = answer, time.Now() // once: who sees that it is stale reads it
 			f.stale.Store(&kept.Age)
 			f.resolve(Hit, kept.Age)
 			readers.replay(answer)
+			readers.end(answer)
+			return
 		}
 		f.answer, f.made = answer, time.Now()
 		readers.end(answer)
