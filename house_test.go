@@ -48,7 +48,7 @@ var mayImport = map[string][]string{
 	"internal/monitor":    {"", "cache", "internal/price"},
 	"internal/layers":     {"", "cache", "internal/schema"},
 	"internal/answer":     {"", "cache", "internal/layers", "internal/monitor", "internal/price", "internal/schema"},
-	"internal/middleware": {"", "internal/answer", "internal/layers", "internal/monitor", "internal/telemetry", "ratelimit"},
+	"internal/middleware": {"", "cache", "internal/answer", "internal/layers", "internal/monitor", "internal/telemetry", "ratelimit"},
 	"internal/eventlog":   {"cache"},
 	"internal/fleet":      {"", "internal/monitor", "internal/price", "internal/redisconn"},
 	"internal/scrape":     {"cache", "cache/cacheprom", "internal/fleet", "internal/monitor", "internal/price"},

@@ -46,6 +46,7 @@ type EndpointMetrics struct {
 	P99               float64 `json:"p99"`
 	AvgHitTime        float64 `json:"avgHitTime"`
 	AvgMissTime       float64 `json:"avgMissTime"`
+	ResponseMetrics
 }
 
 // MetricsSummary describes the requests to all routes.
@@ -64,6 +65,18 @@ type MetricsSummary struct {
 	P99               float64   `json:"p99"`
 	AvgHitTime        float64   `json:"avgHitTime"`
 	AvgMissTime       float64   `json:"avgMissTime"`
+	ResponseMetrics
+}
+
+// ResponseMetrics say what the requests to a route were given.
+type ResponseMetrics struct {
+	MemoryHits    int64 `json:"memoryHits"` // of the hits, as the next three
+	RedisHits     int64 `json:"redisHits"`
+	SimilarHits   int64 `json:"similarHits"`
+	CoalescedHits int64 `json:"coalescedHits"`
+	Stale         int64 `json:"stale"`  // past their lifetime
+	Errors        int64 `json:"errors"` // status 500 and above
+	Bytes         int64 `json:"bytes"`  // of the bodies
 }
 
 // LayerMetrics are the counters of one layer of the cache.

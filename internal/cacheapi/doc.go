@@ -91,6 +91,10 @@
 //	               avgResponseTime, totalResponseTime, p50, p95, p99
 //	                                  to the last byte of the answer
 //	               avgHitTime, avgMissTime
+//	               memoryHits, redisHits, similarHits, coalescedHits
+//	                                  the cacheHits, by where they came from
+//	               stale, errors      given past its lifetime; failed here
+//	               bytes              of the answers' bodies
 //	summary      the same of all endpoints together, with overallHitRate for
 //	             hitRate, and totalEndpoints and since
 //	layers       per layer of the cache: name; hits (memoryHits, redisHits and

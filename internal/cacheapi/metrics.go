@@ -44,15 +44,24 @@ type requests struct {
 	P99               float64 `json:"p99"`
 	AvgHitTime        float64 `json:"avgHitTime"`
 	AvgMissTime       float64 `json:"avgMissTime"`
+	MemoryHits        int64   `json:"memoryHits"`
+	RedisHits         int64   `json:"redisHits"`
+	SimilarHits       int64   `json:"similarHits"`
+	CoalescedHits     int64   `json:"coalescedHits"`
+	Stale             int64   `json:"stale"`
+	Errors            int64   `json:"errors"`
+	Bytes             int64   `json:"bytes"`
 }
 
 func requestsOf(e monitor.Endpoint) requests {
-	all := e.All()
+	all, given := e.All(), e.Responses
 	return requests{
 		TotalRequests: all.Count, CacheHits: e.Hits.Count, CacheMisses: e.Misses.Count, Uncached: e.Uncached.Count,
 		AvgResponseTime: ms(all.Mean()), TotalResponseTime: ms(all.Sum),
 		P50: ms(all.Quantile(50)), P95: ms(all.Quantile(95)), P99: ms(all.Quantile(99)),
 		AvgHitTime: ms(e.Hits.Mean()), AvgMissTime: ms(e.Misses.Mean()),
+		MemoryHits: given.Memory, RedisHits: given.Redis, SimilarHits: given.Similar, CoalescedHits: given.Coalesced,
+		Stale: given.Stale, Errors: given.Errors, Bytes: given.Bytes,
 	}
 }
 

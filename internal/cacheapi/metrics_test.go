@@ -33,6 +33,9 @@ func TestMetrics(t *testing.T) {
 	if p.AvgResponseTime <= 0 || p.TotalResponseTime < 3*p.AvgResponseTime || p.P50 > p.P95 || p.P95 > p.P99 || p.P99 <= 0 || p.AvgHitTime <= 0 || p.AvgMissTime <= 0 {
 		t.Errorf("%+v", p)
 	}
+	if p.MemoryHits != 3 || p.RedisHits != 0 || p.CoalescedHits != 0 || p.SimilarHits != 0 || p.Stale != 0 || p.Errors != 0 || p.Bytes == 0 {
+		t.Errorf("%+v", p.ResponseMetrics)
+	}
 	// The requests for metrics are among the others, and no hits of anything.
 	if q := m.Performance["GET /api/cache/metrics"]; q.TotalRequests != 1 || q.Uncached != 1 {
 		t.Errorf("%+v", m.Performance)

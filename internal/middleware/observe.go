@@ -5,12 +5,16 @@ import (
 	"time"
 
 	"github.com/dejahq/deja"
+	"github.com/dejahq/deja/cache"
 	"github.com/dejahq/deja/internal/answer"
 	"github.com/dejahq/deja/internal/layers"
 	"github.com/dejahq/deja/internal/monitor"
 )
 
-const outcomeHeader = "X-Deja-Cache"
+const (
+	outcomeHeader = "X-Deja-Cache"
+	staleHeader   = "X-Deja-Stale"
+)
 
 // Observe gives each request a trace, in which the layers of the cache write
 // what they did, counts store queries, and tells the monitor what came of it:
@@ -43,9 +47,11 @@ func Observe(m *monitor.Monitor, told ...func(Measured)) Middleware {
 				what := Measured{
 					Route: label, Status: x.sent(), Cache: "none", Outcome: x.Header().Get(outcomeHeader), Took: took, TraceID: x.traceID,
 				}
+				given := monitor.Response{Stale: x.Header().Get(staleHeader) != "", Failed: what.Status >= http.StatusInternalServerError, Bytes: x.bytes}
 				switch classify(answer.Outcome(what.Outcome), spans) {
 				case served:
 					what.Cache = "hit"
+					given.Source = sourceOf(answer.Outcome(what.Outcome), spans)
 					m.RecordHit(label, took)
 				case loaded:
 					what.Cache = "miss"
@@ -53,6 +59,7 @@ func Observe(m *monitor.Monitor, told ...func(Measured)) Middleware {
 				default:
 					m.RecordUncached(label, took)
 				}
+				m.RecordResponse(label, given)
 				for _, tell := range told {
 					tell(what)
 				}
@@ -104,4 +111,30 @@ func classify(outcome answer.Outcome, spans []layers.Span) relation {
 		}
 	}
 	return found
+}
+
+// sourceOf says where a request that was served from the cache had it from:
+// for an answer from wherever that was, else from the farthest that one of its
+// layers had to go.
+func sourceOf(outcome answer.Outcome, spans []layers.Span) monitor.Source {
+	switch outcome {
+	case answer.Similar:
+		return monitor.Similar
+	case answer.Coalesced:
+		return monitor.Coalesced
+	}
+	source := monitor.Memory
+	for _, s := range spans {
+		if outcome == answer.Hit && s.Layer != layers.MessageResponses {
+			continue
+		}
+		switch {
+		case !s.Hit:
+		case s.Source == string(cache.FromRedis):
+			source = max(source, monitor.Redis)
+		case s.Source == string(cache.FromShared):
+			source = monitor.Coalesced
+		}
+	}
+	return source
 }

@@ -101,6 +101,31 @@ func TestClassify(t *testing.T) {
 	}
 }
 
+func TestSourceOf(t *testing.T) {
+	t.Parallel()
+	span := func(layer, source string, hit bool) layers.Span {
+		return layers.Span{Layer: layer, Source: source, Hit: hit}
+	}
+	near, far := span(layers.AssistantData, "memory", true), span(layers.SchemaInfo, "redis", true)
+	for name, c := range map[string]struct {
+		outcome answer.Outcome
+		spans   []layers.Span
+		want    monitor.Source
+	}{
+		"memory":                    {"", []layers.Span{near, near}, monitor.Memory},
+		"one of two from Redis":     {"", []layers.Span{far, near}, monitor.Redis},
+		"another's load":            {"", []layers.Span{span(layers.AssistantData, "shared", true), far}, monitor.Coalesced},
+		"an answer from memory":     {answer.Hit, []layers.Span{far, span(layers.MessageResponses, "memory", true)}, monitor.Memory},
+		"an answer from Redis":      {answer.Hit, []layers.Span{near, span(layers.MessageResponses, "redis", true)}, monitor.Redis},
+		"an answer under way":       {answer.Coalesced, []layers.Span{near, span(layers.MessageResponses, "load", false)}, monitor.Coalesced},
+		"a question similar enough": {answer.Similar, []layers.Span{near}, monitor.Similar},
+	} {
+		if got := sourceOf(c.outcome, c.spans); got != c.want {
+			t.Errorf("%s: %d, want %d", name, got, c.want)
+		}
+	}
+}
+
 // Clients can't make up labels.
 func TestLabels(t *testing.T) {
 	t.Parallel()

@@ -14,10 +14,16 @@ const (
 
 // endpoint counts the requests to one route, by kind: hits and misses take
 // such different times that one distribution would describe neither.
-type endpoint struct{ times [kinds]histogram }
+type endpoint struct {
+	times     [kinds]histogram
+	responses responses
+}
 
 func (e *endpoint) record(k kind, d time.Duration) { e.times[k].record(d) }
 
 func (e *endpoint) describe(label string) Endpoint {
-	return Endpoint{Label: label, Hits: e.times[hit].latency(), Misses: e.times[miss].latency(), Uncached: e.times[uncached].latency()}
+	return Endpoint{
+		Label: label, Responses: e.responses.sum(),
+		Hits: e.times[hit].latency(), Misses: e.times[miss].latency(), Uncached: e.times[uncached].latency(),
+	}
 }

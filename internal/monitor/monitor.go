@@ -171,12 +171,17 @@ func (m *Monitor) record(label string, k kind, d time.Duration) {
 		return
 	}
 	m.flow.record(k, d)
+	m.endpoint(label).record(k, d)
+}
+
+// endpoint finds or makes the counters of a label.
+func (m *Monitor) endpoint(label string) *endpoint {
 	p := m.period.Load()
 	e := (*p.endpoints.Load())[label]
 	if e == nil {
 		e = p.grow(label, m.o.MaxEndpoints)
 	}
-	e.record(k, d)
+	return e
 }
 
 // RecordKey counts that a key of a layer was looked up.

@@ -40,10 +40,11 @@ func (s Snapshot) SeriesOf(w Window) Series {
 
 // Endpoint describes the requests to one route.
 type Endpoint struct {
-	Label    string  `json:"label"`
-	Hits     Latency `json:"hits"`
-	Misses   Latency `json:"misses"`
-	Uncached Latency `json:"uncached"`
+	Label     string    `json:"label"`
+	Hits      Latency   `json:"hits"`
+	Misses    Latency   `json:"misses"`
+	Uncached  Latency   `json:"uncached"`
+	Responses Responses `json:"responses"`
 }
 
 // All describes all requests, whatever they had to do with the cache.
@@ -55,7 +56,10 @@ func (e Endpoint) HitRate() float64 { return percent(e.Hits.Count, e.Hits.Count+
 
 // merge adds another endpoint's requests; the label stays.
 func (e Endpoint) merge(o Endpoint) Endpoint {
-	return Endpoint{Label: e.Label, Hits: e.Hits.Merge(o.Hits), Misses: e.Misses.Merge(o.Misses), Uncached: e.Uncached.Merge(o.Uncached)}
+	return Endpoint{
+		Label: e.Label, Responses: e.Responses.Add(o.Responses),
+		Hits: e.Hits.Merge(o.Hits), Misses: e.Misses.Merge(o.Misses), Uncached: e.Uncached.Merge(o.Uncached),
+	}
 }
 
 // hotItems is how many of the most asked a snapshot has: more than are shown,
