@@ -13,8 +13,13 @@ func TestResponses(t *testing.T) {
 
 	m := New(Options{})
 	for _, r := range []Response{
-		{Source: Memory, Bytes: 10}, {Source: Memory, Stale: true, Bytes: 5}, {Source: Redis},
-		{Source: Similar}, {Source: Coalesced}, {Failed: true, Bytes: 1}, {},
+		{Source: Memory, Bytes: 10},
+		{Source: Memory, Stale: true, Bytes: 5},
+		{Source: Redis},
+		{Source: Similar},
+		{Source: Coalesced},
+		{Failed: true, Bytes: 1},
+		{},
 	} {
 		m.RecordHit("a", 1)
 		m.RecordResponse("a", r)
