@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -62,12 +63,9 @@ func (*assistantsListCmd) Run(ctx context.Context, c *assistantsCmd, t terminal)
 		return err
 	}
 	defer cancel()
-	all := []client.Assistant{}
-	for a, err := range api.Assistants(ctx) {
-		if err != nil {
-			return c.explain(err)
-		}
-		all = append(all, a)
+	all, err := gather(api.Assistants(ctx))
+	if err != nil {
+		return c.explain(err)
 	}
 	if c.JSON {
 		return printJSON(t.stdout, all)
@@ -198,4 +196,17 @@ func (d *deletion) print(w io.Writer, asJSON bool) error {
 		}
 	}
 	return nil
+}
+
+// gather reads a listing to its end; an empty one is not nil, which JSON would
+// show as null.
+func gather[T any](listing iter.Seq2[T, error]) ([]T, error) {
+	all := []T{}
+	for one, err := range listing {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, nil
 }

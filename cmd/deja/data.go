@@ -46,12 +46,9 @@ func (l *dataListCmd) Run(ctx context.Context, c *dataCmd, t terminal) error {
 	if err != nil {
 		return c.explain(err)
 	}
-	all := []client.Source{}
-	for s, err := range api.Sources(ctx, id) {
-		if err != nil {
-			return c.explain(err)
-		}
-		all = append(all, s)
+	all, err := gather(api.Sources(ctx, id))
+	if err != nil {
+		return c.explain(err)
 	}
 	if c.JSON {
 		return printJSON(t.stdout, all)
@@ -151,12 +148,9 @@ func findSources(ctx context.Context, api *client.Client, assistant string, name
 	if err != nil {
 		return "", nil, err
 	}
-	var all []client.Source
-	for s, err := range api.Sources(ctx, id) {
-		if err != nil {
-			return "", nil, err
-		}
-		all = append(all, s)
+	all, err := gather(api.Sources(ctx, id))
+	if err != nil {
+		return "", nil, err
 	}
 	var found []string
 	for _, n := range named {
