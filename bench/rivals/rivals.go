@@ -54,6 +54,7 @@ func All() []Rival {
 	return []Rival{
 		{Name: "deja", Module: "github.com/dejahq/deja", Open: openDeja, MemoryAlone: true},
 		{Name: "gocache", Module: "github.com/eko/gocache/lib/v4", Open: openGocache, MemoryAlone: true},
+		{Name: "jetcache-go", Module: "github.com/mgtv-tech/jetcache-go", Open: openJetcache, MemoryAlone: true},
 		{Name: "go-redis/cache", Module: "github.com/go-redis/cache/v9", Open: openGoRedisCache, MemoryAlone: true},
 		{Name: "sturdyc", Module: "github.com/viccon/sturdyc", Open: openSturdyc, MemoryAlone: true},
 		{Name: "aside", Module: "", Open: openAside},

@@ -3,6 +3,7 @@ package rivals
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -65,6 +66,61 @@ func TestRivalsDoTheWork(t *testing.T) {
 				v, err := a.Get(t.Context(), "x")
 				return err == nil && v.Version == 2
 			})
+			if !slices.Contains([]string{"deja", "jetcache-go", "aside"}, r.Name) {
+				return
+			}
+			eventually(t, "the other node, which is told, reads the new value", func() bool {
+				v, err := b.Get(t.Context(), "x")
+				return err == nil && v.Version == 2
+			})
+		})
+	}
+}
+
+// TestRivalsHaveTheSameRoom guards the hit ratios: each keeps about as many
+// entries as it was given room for, whatever its own budget counts.
+func TestRivalsHaveTheSameRoom(t *testing.T) {
+	t.Parallel()
+	const entries, rounds = 1000, 5
+	for _, r := range append(All(), LookupFloor(), MemoryFloor()) {
+		if !r.MemoryAlone {
+			continue
+		}
+		t.Run(r.Name, func(t *testing.T) {
+			t.Parallel()
+			// ratio reads so many keys over and over, and gives the hits of the last rounds.
+			ratio := func(keys int) float64 {
+				var loads atomic.Int64
+				c, err := r.Open(Setup{
+					Entries: entries, TTL: time.Hour, Settled: true,
+					Load: func(_ context.Context, id string) (Value, error) {
+						loads.Add(1)
+						return Value{ID: id}, nil
+					},
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				for round := range rounds {
+					if round == 2 {
+						loads.Store(0)
+					}
+					for k := range keys {
+						if _, err := c.Get(t.Context(), fmt.Sprintf("key-%05d", k)); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				return 1 - float64(loads.Load())/float64((rounds-2)*keys)
+			}
+			if hits := ratio(entries / 2); hits < 0.95 {
+				t.Errorf("half as many keys as there is room for: %.2f hits", hits)
+			}
+			// Keeping the same keys all the time is the best that can be done.
+			if hits := ratio(4 * entries); hits > 0.3 {
+				t.Errorf("four times as many keys as there is room for: %.2f hits", hits)
+			}
 		})
 	}
 }

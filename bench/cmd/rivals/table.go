@@ -33,7 +33,6 @@ func heading(w io.Writer, quick bool) {
 		}
 		fmt.Fprintf(w, "| %s | %s | %s |\n", r.Name, module, v)
 	}
-	fmt.Fprint(w, "\njetcache-go is missing: the module registry that these figures were made with doesn't serve it.\n")
 }
 
 // loadAverage gives the last minute's, where the system tells.
@@ -65,6 +64,7 @@ const (
 		"hands it to one that writes and one that reads, which costs a lone caller and pays with dozens"
 	onOne        = "deja takes less processor time for a read (see below), but all its callers share one connection; with hundreds of them on a crowded machine its rate differs several-fold from run to run, as the bare GET's does"
 	answersFirst = "each of its nodes loads for itself and answers before Redis has the value; deja takes a lease in Redis first and fills before it answers, which is what makes it one load for all nodes"
+	loadsOnEach  = "each of its nodes loads for itself and then sets the value in Redis unconditionally; deja takes a lease in Redis first, which is what makes it one load for all nodes"
 	recency      = "half of this trace's keys come twice in quick succession, the others once: recency alone gets all of it, and a policy by frequency, run in the background, turns some keys away before their second time"
 )
 
@@ -75,17 +75,20 @@ var reasons = map[string]map[string]string{
 		"go-redis/cache": onItsOwn,
 		"sturdyc":        onItsOwn,
 		"gocache":        onItsOwn,
+		"jetcache-go":    onItsOwn,
 		"aside":          "reads with rueidis, too, but has no versions, groups and leases to check",
 	},
 	"Hit in Redis/512 callers": {
 		"go-redis/cache": onOne,
 		"sturdyc":        onOne,
 		"gocache":        onOne,
+		"jetcache-go":    onOne,
 		"aside":          "it has the same connection, and no versions, groups and leases to check",
 	},
 	"Cold stampede": {
 		"sturdyc":        answersFirst,
 		"go-redis/cache": answersFirst,
+		"jetcache-go":    loadsOnEach,
 		"gocache":        answersFirst,
 	},
 	"Hit ratio on traces": {
