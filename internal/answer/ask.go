@@ -137,12 +137,16 @@ func (r *Reply) Stale() (age time.Duration, ok bool) {
 // Deltas yields the visible answer: text, reasoning, tool calls of the
 // caller's own tools, and at the end the finish reason with the total usage.
 // Leaving it early ends this reader only; the last to leave ends the call.
-func (r *Reply) Deltas(ctx context.Context) iter.Seq2[deja.Delta, error] {
+//
+// Each time before it waits, because the next piece is not there or it is not
+// its turn, idle is called, unless it is nil: a reader that collects what is
+// ready passes it on then. An error that idle gives ends the reading.
+func (r *Reply) Deltas(ctx context.Context, idle func() error) iter.Seq2[deja.Delta, error] {
 	return func(yield func(deja.Delta, error) bool) {
 		said, pace := false, newPacer(r.rate)
-		for e, err := range r.events(ctx) {
+		for e, err := range r.events(ctx, idle) {
 			if err == nil && e.delta != nil && e.delta.FinishReason == "" {
-				err = pace.wait(ctx)
+				err = pace.wait(ctx, idle)
 			}
 			switch {
 			case err != nil:
@@ -164,7 +168,7 @@ func (r *Reply) Deltas(ctx context.Context) iter.Seq2[deja.Delta, error] {
 
 // Wait reads to the end and gives the whole answer, which is shared: read-only.
 func (r *Reply) Wait(ctx context.Context) (*deja.Answer, error) {
-	for _, err := range r.events(ctx) {
+	for _, err := range r.events(ctx, nil) {
 		if err != nil {
 			return nil, err
 		}
@@ -180,10 +184,10 @@ func (r *Reply) Close() {
 	r.leave()
 }
 
-func (r *Reply) events(ctx context.Context) iter.Seq2[event, error] {
+func (r *Reply) events(ctx context.Context, idle func() error) iter.Seq2[event, error] {
 	return func(yield func(event, error) bool) {
 		defer r.Close()
-		for e, err := range r.flight.read(ctx) {
+		for e, err := range r.flight.read(ctx, idle) {
 			if age, ok := r.Stale(); ok {
 				r.Outcome, r.Age = Hit, age
 			}

@@ -25,7 +25,7 @@ func TestHitReplaysTheAnswer(t *testing.T) {
 			t.Fatal(err)
 		}
 		var ds []deja.Delta
-		for d, err := range r.Deltas(t.Context()) {
+		for d, err := range r.Deltas(t.Context(), nil) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -198,7 +198,7 @@ func TestReadersLeave(t *testing.T) {
 	if _, err := r1.Wait(ctx1); !errors.Is(err, context.Canceled) {
 		t.Errorf("the first reader: %v", err)
 	}
-	for d, err := range r2.Deltas(ctx2) {
+	for d, err := range r2.Deltas(ctx2, nil) {
 		if err != nil || d.Text != "first " {
 			t.Fatalf("the second reader: %+v, %v", d, err)
 		}

@@ -156,7 +156,7 @@ func comeAndGo(t *testing.T, questions, readers int) {
 				}
 				want := crowdAnswer(q)
 				var got strings.Builder
-				for d, err := range r.Deltas(t.Context()) {
+				for d, err := range r.Deltas(t.Context(), nil) {
 					if err != nil {
 						t.Errorf("question %d: %v after %q", q, err, got.String())
 						return
@@ -270,7 +270,7 @@ func beLost(t *testing.T, spec string) {
 				say("miss")
 			}
 			asked.Done()
-			for range r.Deltas(context.Background()) {
+			for range r.Deltas(context.Background(), nil) {
 			}
 		})
 	}

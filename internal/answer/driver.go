@@ -115,7 +115,7 @@ func (d *driver) budget() int {
 
 // drive follows the answer and ends the run.
 func (d *driver) drive(ctx context.Context) {
-	for e, err := range d.reply.events(ctx) {
+	for e, err := range d.reply.events(ctx, nil) {
 		switch {
 		case err != nil:
 			d.fail(context.WithoutCancel(ctx), err)

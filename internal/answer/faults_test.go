@@ -59,7 +59,7 @@ func TestUpstreamFaults(t *testing.T) {
 			}
 			var text strings.Builder
 			var last error
-			for d, err := range r.Deltas(t.Context()) {
+			for d, err := range r.Deltas(t.Context(), nil) {
 				text.WriteString(d.Text)
 				last = err
 			}

@@ -61,11 +61,13 @@ func (f *feed[T]) wake() {
 }
 
 // read yields the items from the first on, waiting for more until the end. It
-// yields the feed's error, or the context's, as the last element.
-func (f *feed[T]) read(ctx context.Context) iter.Seq2[T, error] {
+// yields the feed's error, or the context's, as the last element. Whenever it is
+// about to wait it calls idle first, unless that is nil; an error of idle's is the
+// last element too.
+func (f *feed[T]) read(ctx context.Context, idle func() error) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
-		for batch, err := range f.batches(ctx) {
+		for batch, err := range f.batches(ctx, idle) {
 			for _, item := range batch {
 				if !yield(item, nil) {
 					return
@@ -79,7 +81,7 @@ func (f *feed[T]) read(ctx context.Context) iter.Seq2[T, error] {
 }
 
 // batches is read with all that is there at a time.
-func (f *feed[T]) batches(ctx context.Context) iter.Seq2[[]T, error] {
+func (f *feed[T]) batches(ctx context.Context, idle func() error) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
 		next := -1
 		for {
@@ -109,6 +111,12 @@ func (f *feed[T]) batches(ctx context.Context) iter.Seq2[[]T, error] {
 				}
 				return
 			default:
+				if idle != nil {
+					if err := idle(); err != nil {
+						yield(nil, err)
+						return
+					}
+				}
 				select {
 				case <-changed:
 				case <-ctx.Done():

@@ -9,7 +9,7 @@ import (
 )
 
 func collect[T any](ctx context.Context, f *feed[T]) (items []T, err error) {
-	for item, e := range f.read(ctx) {
+	for item, e := range f.read(ctx, nil) {
 		if e != nil {
 			return items, e
 		}
@@ -52,7 +52,7 @@ func TestFeedSlowReaderHoldsNobodyUp(t *testing.T) {
 		slow := make(chan int)
 		go func() {
 			n := 0
-			for range f.read(t.Context()) {
+			for range f.read(t.Context(), nil) {
 				if n++; n == 1 {
 					<-resume
 				}
@@ -100,6 +100,52 @@ func TestFeedReaderLeaves(t *testing.T) {
 		cancel(gone)
 		if err := <-done; !errors.Is(err, gone) {
 			t.Fatalf("got %v", err)
+		}
+	})
+}
+
+// TestFeedTellsBeforeItWaits: readers are told when nothing more is ready, and
+// only then.
+func TestFeedTellsBeforeItWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f feed[string]
+		var log []string
+		read := func(idle func() error) (last error) {
+			for item, err := range f.read(t.Context(), idle) {
+				if last = err; err == nil {
+					log = append(log, item)
+				}
+			}
+			return last
+		}
+		idle := func() error { log = append(log, "idle"); return nil }
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			if err := read(idle); err != nil {
+				t.Error(err)
+			}
+		}()
+		for _, items := range [][]string{{"a", "b"}, {"c"}} {
+			synctest.Wait()
+			f.add(items...)
+		}
+		synctest.Wait()
+		f.end(nil)
+		<-done
+		if want := []string{"idle", "a", "b", "idle", "c", "idle"}; !slices.Equal(log, want) {
+			t.Errorf("%q, want %q", log, want)
+		}
+		log = nil
+		if err := read(idle); err != nil || !slices.Equal(log, []string{"a", "b", "c"}) {
+			t.Errorf("all that is there: %q, %v", log, err)
+		}
+
+		f, log = feed[string]{}, nil
+		f.add("a")
+		gone := errors.New("gone")
+		if err := read(func() error { return gone }); !errors.Is(err, gone) || !slices.Equal(log, []string{"a"}) {
+			t.Errorf("a reader that fails when it is told: %q, %v", log, err)
 		}
 	})
 }

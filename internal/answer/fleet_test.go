@@ -44,7 +44,7 @@ func TestFleetSharesOneCall(t *testing.T) {
 				outcomes[r.Outcome]++
 				mu.Unlock()
 				var text strings.Builder
-				for d, err := range r.Deltas(t.Context()) {
+				for d, err := range r.Deltas(t.Context(), nil) {
 					if err != nil {
 						t.Error(err)
 						break
@@ -124,7 +124,7 @@ func TestFollowerTakesOver(t *testing.T) {
 	for i, r := range followers { // all follow before the first can take the lease away
 		all.Go(func() {
 			var pieces []string
-			for d, err := range r.Deltas(t.Context()) {
+			for d, err := range r.Deltas(t.Context(), nil) {
 				if err != nil {
 					t.Errorf("node %d: %v", i+1, err)
 					return
@@ -179,7 +179,7 @@ func TestRestartIsSignalled(t *testing.T) {
 	go func() {
 		first := sync.OnceFunc(func() { close(heard) })
 		defer first()
-		for _, err := range chat.Deltas(t.Context()) {
+		for _, err := range chat.Deltas(t.Context(), nil) {
 			first()
 			if err != nil {
 				ended <- err
@@ -189,7 +189,7 @@ func TestRestartIsSignalled(t *testing.T) {
 		ended <- nil
 	}()
 	var events []answer.RunEvent
-	for e, err := range s.Events(t.Context()) {
+	for e, err := range s.Events(t.Context(), nil) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -237,7 +237,7 @@ func TestFollowersKeepACallAlive(t *testing.T) {
 	if err != nil || r.Outcome != answer.Coalesced {
 		t.Fatal(r, err)
 	}
-	for d, err := range r.Deltas(t.Context()) {
+	for d, err := range r.Deltas(t.Context(), nil) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -286,7 +286,7 @@ func TestLostRedisMidStream(t *testing.T) {
 		}
 		all.Go(func() {
 			var text string
-			for d, err := range r.Deltas(t.Context()) {
+			for d, err := range r.Deltas(t.Context(), nil) {
 				if err != nil {
 					t.Error(err)
 					return

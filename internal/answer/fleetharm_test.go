@@ -28,7 +28,7 @@ func harmed(t *testing.T, nodes []*house, a *deja.Assistant, text string, half, 
 	for _, r := range []*answer.Reply{leader, follower} {
 		all.Go(func() {
 			var got strings.Builder
-			for d, err := range r.Deltas(t.Context()) {
+			for d, err := range r.Deltas(t.Context(), nil) {
 				if err != nil {
 					t.Errorf("%s: %v after %d bytes", r.Outcome, err, got.Len())
 					return
@@ -143,7 +143,7 @@ func TestLongAnswersStream(t *testing.T) {
 	want := strings.Join(pieces, "")
 	read := func(r *answer.Reply, at int, then func()) {
 		var got strings.Builder
-		for d, err := range r.Deltas(t.Context()) {
+		for d, err := range r.Deltas(t.Context(), nil) {
 			if err != nil {
 				t.Error(err)
 				return

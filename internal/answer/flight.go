@@ -108,6 +108,7 @@ const maxTakeovers = 3
 // by asking the model and then filling the cache.
 func (a *Answerer) fly(ctx context.Context, f *flight, p *prepared) {
 	var err error
+	outcome, age := Miss, time.Duration(0) // unless it is known before the end
 	defer func() {
 		if r := recover(); r != nil {
 			err = deja.Wrap(deja.CodeInternal, fmt.Errorf("panic: %v\n%s", r, debug.Stack()), "An internal error occurred.")
@@ -120,9 +121,9 @@ func (a *Answerer) fly(ctx context.Context, f *flight, p *prepared) {
 			delete(a.flights, f.name)
 		}
 		a.mu.Unlock()
-		f.resolve(Miss, 0)
 		f.begin()
 		f.end(err)
+		f.resolve(outcome, age)
 		close(f.over)
 		f.cancel(nil)
 	}()
@@ -139,8 +140,10 @@ func (a *Answerer) fly(ctx context.Context, f *flight, p *prepared) {
 		readers.again()
 		found, lease := a.look(ctx, f, p)
 		if found != nil {
-			readers.replay(found)
-			readers.end(found)
+			// Those who wait for the outcome find the whole answer there.
+			outcome, age = Hit, found.Age
+			readers.replay(found.Answer)
+			readers.end(found.Answer)
 			return
 		}
 		if attempt == 0 {
@@ -219,7 +222,7 @@ func (a *Answerer) lead(ctx context.Context, f *flight, p *prepared, lease *laye
 
 // look asks the answer cache: it gives what it found, or a lease (which may be
 // another's), or neither when nothing shall be stored.
-func (a *Answerer) look(ctx context.Context, f *flight, p *prepared) (*deja.Answer, *layers.AnswerLease) {
+func (a *Answerer) look(ctx context.Context, f *flight, p *prepared) (*layers.FoundAnswer, *layers.AnswerLease) {
 	var found layers.FoundAnswer
 	var ok bool
 	var lease *layers.AnswerLease
@@ -238,8 +241,7 @@ func (a *Answerer) look(ctx context.Context, f *flight, p *prepared) (*deja.Answ
 		return nil, lease
 	}
 	f.answer, f.made = found.Answer, time.Now() // before the outcome: who sees a hit counts what it avoids
-	f.resolve(Hit, found.Age)
-	return found.Answer, nil
+	return &found, nil
 }
 
 // missed is the outcome of a question that goes to the model.

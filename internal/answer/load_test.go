@@ -41,7 +41,7 @@ func TestTwoThousandReaders(t *testing.T) {
 				coalesced.Add(1)
 			}
 			var text strings.Builder
-			for d, err := range r.Deltas(t.Context()) {
+			for d, err := range r.Deltas(t.Context(), nil) {
 				if err != nil {
 					t.Error(err)
 					return

@@ -22,13 +22,20 @@ func newPacer(rate float64) *pacer {
 	return &pacer{every: max(time.Duration(float64(time.Second)/rate), 1)}
 }
 
-// wait waits for the next piece's turn. The first goes at once, and a reader
-// that was slow is not made to wait for what it has missed.
-func (p *pacer) wait(ctx context.Context) error {
+// wait waits for the next piece's turn, as feed.read waits for the next item. The
+// first goes at once, and a reader that was slow is not made to wait for what it
+// has missed.
+func (p *pacer) wait(ctx context.Context, idle func() error) error {
 	if p == nil {
 		return nil
 	}
 	now := time.Now()
+	if idle != nil && p.next.After(now) {
+		if err := idle(); err != nil {
+			return err
+		}
+		now = time.Now()
+	}
 	if d := p.next.Sub(now); d > 0 {
 		if !pause(ctx, d) {
 			return context.Cause(ctx)

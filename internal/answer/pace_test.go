@@ -10,7 +10,8 @@ import (
 
 // TestPacedReplay: a cached answer comes at the rate that is set, to questions
 // and to runs; at once without one; and a reader that is slow by itself is not
-// slowed further.
+// slowed further. Before each wait the reader is told, in time to pass on what it
+// has.
 func TestPacedReplay(t *testing.T) {
 	t.Parallel()
 	whole := &deja.Answer{Text: "abcde", Pieces: []deja.Piece{{Text: 1}, {Text: 1}, {Text: 1}, {Text: 1}, {Text: 1}}, FinishReason: deja.FinishStop}
@@ -18,11 +19,12 @@ func TestPacedReplay(t *testing.T) {
 		rate float64
 		slow time.Duration // what the reader takes for each piece
 		took time.Duration
+		idle int // how often it waits
 	}{
-		"at once":        {0, 0, 0},
-		"ten a second":   {10, 0, 400 * time.Millisecond},
-		"a slow reader":  {10, 300 * time.Millisecond, 1500 * time.Millisecond},
-		"one in a while": {0.5, 0, 8 * time.Second},
+		"at once":        {0, 0, 0, 0},
+		"ten a second":   {10, 0, 400 * time.Millisecond, 4},
+		"a slow reader":  {10, 300 * time.Millisecond, 1500 * time.Millisecond, 0},
+		"one in a while": {0.5, 0, 8 * time.Second, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -32,7 +34,16 @@ func TestPacedReplay(t *testing.T) {
 				f.end(nil)
 				r := &Reply{Outcome: Hit, flight: f, leave: func() {}, rate: test.rate}
 				began, text := time.Now(), ""
-				for d, err := range r.Deltas(t.Context()) {
+				var last time.Time // when the last piece was read
+				idle := 0
+				tell := func() error {
+					if idle++; !time.Now().Equal(last) {
+						t.Errorf("the reader is told %v after its last piece", time.Since(last))
+					}
+					return nil
+				}
+				for d, err := range r.Deltas(t.Context(), tell) {
+					last = time.Now()
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -40,8 +51,8 @@ func TestPacedReplay(t *testing.T) {
 						time.Sleep(test.slow)
 					}
 				}
-				if took := time.Since(began); text != "abcde" || took != test.took {
-					t.Errorf("%q in %v, want %v", text, took, test.took)
+				if took := time.Since(began); text != "abcde" || took != test.took || idle != test.idle {
+					t.Errorf("%q in %v, want %v; told %d times, want %d", text, took, test.took, idle, test.idle)
 				}
 				if _, err := r.Wait(t.Context()); err != nil || time.Since(began) != test.took {
 					t.Errorf("the whole answer took %v more: %v", time.Since(began)-test.took, err)
@@ -53,8 +64,9 @@ func TestPacedReplay(t *testing.T) {
 				}
 				run.feed.add(RunEvent{Name: "thread.run.completed"})
 				run.feed.end(nil)
-				began = time.Now()
-				for e, err := range run.Events(t.Context()) {
+				began, idle = time.Now(), 0
+				for e, err := range run.Events(t.Context(), tell) {
+					last = time.Now()
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -62,8 +74,8 @@ func TestPacedReplay(t *testing.T) {
 						time.Sleep(test.slow)
 					}
 				}
-				if took := time.Since(began); took != test.took {
-					t.Errorf("the run in %v, want %v", took, test.took)
+				if took := time.Since(began); took != test.took || idle != test.idle {
+					t.Errorf("the run in %v, want %v; told %d times, want %d", took, test.took, idle, test.idle)
 				}
 			})
 		})

@@ -19,7 +19,7 @@ func (h *house) deltas(q answer.Question) (*answer.Reply, []deja.Delta) {
 		h.t.Fatal(err)
 	}
 	var ds []deja.Delta
-	for d, err := range r.Deltas(h.t.Context()) {
+	for d, err := range r.Deltas(h.t.Context(), nil) {
 		if err != nil {
 			h.t.Fatal(err)
 		}
@@ -87,6 +87,36 @@ func TestReplayIsTheLiveStream(t *testing.T) {
 				t.Errorf("the run, a %s: %s", s.Outcome, diff)
 			}
 		})
+	}
+}
+
+// TestHitsAreReady: who asks for what is cached finds all of it there, to its
+// end, and is never told to wait.
+func TestHitsAreReady(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	a := h.assistant(deja.ShareAssistant)
+	var pieces []string
+	for range 500 {
+		pieces = append(pieces, "so ")
+	}
+	h.model.On(llmtest.Any, llmtest.Text(pieces...))
+	h.deltas(question(a.ID, "Is it so?"))
+	for range 50 {
+		r, err := h.Ask(t.Context(), question(a.ID, "Is it so?"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, waits := 0, 0
+		for _, err := range r.Deltas(t.Context(), func() error { waits++; return nil }) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
+		}
+		if r.Outcome != answer.Hit || n != len(pieces)+1 || waits != 0 {
+			t.Fatalf("a %s of %d pieces, with %d waits", r.Outcome, n, waits)
+		}
 	}
 }
 

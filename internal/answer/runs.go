@@ -50,13 +50,13 @@ type RunStream struct {
 // official clients expect, until the run rests (terminal or requires_action).
 // Several readers may follow, each at its own pace; leaving one early does not
 // touch the run. A cached answer may be paced for its reader; the run is not
-// held up by that.
-func (s *RunStream) Events(ctx context.Context) iter.Seq2[RunEvent, error] {
+// held up by that. idle is that of Reply.Deltas.
+func (s *RunStream) Events(ctx context.Context, idle func() error) iter.Seq2[RunEvent, error] {
 	return func(yield func(RunEvent, error) bool) {
 		pace := newPacer(s.rate)
-		for e, err := range s.feed.read(ctx) {
+		for e, err := range s.feed.read(ctx, idle) {
 			if err == nil && e.Name == "thread.message.delta" {
-				err = pace.wait(ctx)
+				err = pace.wait(ctx, idle)
 			}
 			if !yield(e, err) || err != nil {
 				return

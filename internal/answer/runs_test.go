@@ -29,7 +29,7 @@ func (h *house) run(r answer.RunRequest) (*answer.RunStream, []answer.RunEvent) 
 func (h *house) follow(s *answer.RunStream) []answer.RunEvent {
 	h.t.Helper()
 	var events []answer.RunEvent
-	for e, err := range s.Events(h.t.Context()) {
+	for e, err := range s.Events(h.t.Context(), nil) {
 		if err != nil {
 			h.t.Fatal(err)
 		}
@@ -253,7 +253,7 @@ func TestRunCancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 	var events []answer.RunEvent
-	for e, err := range s.Events(t.Context()) {
+	for e, err := range s.Events(t.Context(), nil) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -56,7 +56,7 @@ func publish(ctx context.Context, lease *layers.AnswerLease) *publisher {
 	go func() {
 		defer close(p.done)
 		sent := 0
-		for events, err := range p.feed.batches(context.WithoutCancel(ctx)) {
+		for events, err := range p.feed.batches(context.WithoutCancel(ctx), nil) {
 			if err != nil || !p.deliver(ctx, sent, events) {
 				return
 			}

@@ -59,7 +59,7 @@ func streamChat(ctx context.Context, w *response, reply *answer.Reply, head comp
 	defer e.close()
 	head.usage = usage
 	begun, finished := false, false
-	err := relay(e, "error", reply.Deltas(ctx), func(d deja.Delta) error {
+	err := relay(e, "error", reply.Deltas(ctx, e.flush), func(d deja.Delta) error {
 		if !begun {
 			begun = true
 			e.before(func(w *response) { w.learn(reply, d.Fallback) })

@@ -136,7 +136,7 @@ func (a *API) sendRun(w *response, r *http.Request, s *answer.RunStream, stream 
 		}
 	}
 	run := s.Run
-	err := relay(e, "error", s.Events(r.Context()), func(ev answer.RunEvent) error {
+	err := relay(e, "error", s.Events(r.Context(), e.flush), func(ev answer.RunEvent) error {
 		if ev.Run != nil {
 			run = ev.Run
 		}

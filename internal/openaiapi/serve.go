@@ -186,10 +186,18 @@ func (w *response) write(status int, v any) error {
 // they are: responses are no web pages, and models write a lot of them.
 func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, deja.Wrap(deja.CodeInternal, err, "The response cannot be encoded.")
+	if err := encodeTo(&b, v); err != nil {
+		return nil, err
 	}
 	return b.Bytes(), nil
+}
+
+// encodeTo is encode into b, to which an error adds nothing.
+func encodeTo(b *bytes.Buffer, v any) error {
+	e := json.NewEncoder(b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return deja.Wrap(deja.CodeInternal, err, "The response cannot be encoded.")
+	}
+	return nil
 }

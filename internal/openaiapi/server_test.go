@@ -34,7 +34,7 @@ const (
 // server is the API over real parts: SQLite, the cache engine (memory only),
 // and a model's server that plays scripts.
 type server struct {
-	t       *testing.T
+	t       testing.TB
 	url     string
 	api     *openaiapi.API
 	model   *llmtest.Server
@@ -43,7 +43,7 @@ type server struct {
 	queries *deja.QueryCount // of all requests
 }
 
-func newServer(t *testing.T) *server {
+func newServer(t testing.TB) *server {
 	t.Helper()
 	store, err := sqlite.Open(t.Context(), sqlite.Options{Dir: t.TempDir()})
 	check(t, err)
@@ -96,7 +96,7 @@ func check(t testing.TB, err error) {
 
 // reply is a whole response.
 type reply struct {
-	t      *testing.T
+	t      testing.TB
 	status int
 	header http.Header
 	body   []byte

@@ -16,22 +16,30 @@ const (
 	// that it is alive; proxies commonly give up after 30 s or 60 s.
 	keepAliveAfter = 15 * time.Second
 
-	// writeTimeout is how long one event may take to be written. A client
-	// that takes nothing for so long is gone or stuck.
+	// writeTimeout is how long one write may take. A client that takes nothing
+	// for so long is gone or stuck.
 	writeTimeout = 30 * time.Second
+
+	// maxWrite is how many bytes of events are collected for one write, which
+	// with its framing fills the 4 KB that net/http hands to the system at a
+	// time. More saves nothing that can be measured, and with less to collect
+	// the first events of a long answer leave while others are being encoded.
+	maxWrite = 4000
 )
 
-// eventStream writes server-sent events. Each goes out in one write and is
-// flushed: some parsers lose an event that arrives in two reads. The response
-// begins with the first event or comment, so until then an error can still be
+// eventStream writes server-sent events. They are collected, and go out
+// together in one write and one flush: when flush is called, which has to be
+// whenever nothing more is ready, or when maxWrite is reached. A write holds
+// whole events: some parsers lose an event that arrives in two reads. The
+// response begins with the first write, so until then an error can still be
 // answered with a status of its own.
 type eventStream struct {
 	mu     sync.Mutex // held while writing: the keep-alive timer writes too
 	w      *response
 	ctl    *http.ResponseController
 	idle   *time.Timer
-	buf    bytes.Buffer
-	err    error // of the first write that failed
+	buf    bytes.Buffer // whole events
+	err    error        // of the first write that failed
 	closed bool
 }
 
@@ -44,33 +52,55 @@ func newEventStream(w *response) *eventStream {
 	return e
 }
 
-// send writes an event with v as JSON. An empty name leaves the event line
+// send adds an event with v as JSON. An empty name leaves the event line
 // out, as chat completions want it.
 func (e *eventStream) send(name string, v any) error {
-	data, err := encode(v)
-	if err != nil {
-		return err
-	}
-	return e.event(name, data[:len(data)-1])
-}
-
-// done writes the mark by which clients know that the stream is whole.
-func (e *eventStream) done(name string) error { return e.event(name, []byte("[DONE]")) }
-
-func (e *eventStream) event(name string, data []byte) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.buf.Reset()
+	if e.err != nil {
+		return e.err
+	}
+	whole := e.buf.Len()
+	e.head(name)
+	if err := encodeTo(&e.buf, v); err != nil {
+		e.buf.Truncate(whole)
+		return err
+	}
+	e.buf.WriteByte('\n')
+	if whole > 0 && e.buf.Len() > maxWrite {
+		return e.write(whole)
+	}
+	return nil
+}
+
+// head adds what comes before an event's data.
+func (e *eventStream) head(name string) {
 	if name != "" {
 		e.buf.WriteString("event: ")
 		e.buf.WriteString(name)
 		e.buf.WriteByte('\n')
 	}
 	e.buf.WriteString("data: ")
-	e.buf.Write(data)
-	e.buf.WriteString("\n\n")
-	e.idle.Reset(keepAliveAfter)
-	return e.flush()
+}
+
+// done sends the mark by which clients know that the stream is whole, with
+// all that was collected.
+func (e *eventStream) done(name string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.head(name)
+	e.buf.WriteString("[DONE]\n\n")
+	return e.write(e.buf.Len())
+}
+
+// flush sends what was collected.
+func (e *eventStream) flush() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.buf.Len() == 0 {
+		return e.err
+	}
+	return e.write(e.buf.Len())
 }
 
 func (e *eventStream) keepAlive() {
@@ -79,15 +109,14 @@ func (e *eventStream) keepAlive() {
 	if e.closed || e.err != nil {
 		return
 	}
-	e.buf.Reset()
 	e.buf.WriteString(": keepalive\n\n")
-	e.idle.Reset(keepAliveAfter)
 	// The next event meets the same error and ends the stream.
-	_ = e.flush()
+	_ = e.write(e.buf.Len())
 }
 
-// flush writes the buffer. After an error nothing more is written.
-func (e *eventStream) flush() error {
+// write sends the first n bytes that were collected. After an error nothing
+// more is written.
+func (e *eventStream) write(n int) error {
 	if e.err != nil {
 		return e.err
 	}
@@ -98,9 +127,10 @@ func (e *eventStream) flush() error {
 		h.Set("X-Accel-Buffering", "no") // or nginx holds events back
 		e.w.WriteHeader(http.StatusOK)
 	}
+	e.idle.Reset(keepAliveAfter)
 	// Not every ResponseWriter has deadlines; those of real servers do.
 	_ = e.ctl.SetWriteDeadline(time.Now().Add(writeTimeout))
-	_, err := e.w.Write(e.buf.Bytes())
+	_, err := e.w.Write(e.buf.Next(n))
 	if err == nil {
 		err = e.ctl.Flush()
 	}
@@ -110,11 +140,11 @@ func (e *eventStream) flush() error {
 	return e.err
 }
 
-// begun reports whether something has been sent.
+// begun reports whether something has been sent, or is about to be.
 func (e *eventStream) begun() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.w.began
+	return e.w.began || e.buf.Len() > 0
 }
 
 // before calls f, which may change what the response's headers say, unless
@@ -127,8 +157,9 @@ func (e *eventStream) before(f func(w *response)) {
 	}
 }
 
-// close ends the keep-alives. The connection may serve another request, so the
-// deadline goes too.
+// close ends the keep-alives. What was collected and not flushed is dropped: it
+// is the part of an answer that a panic cut. The connection may serve another
+// request, so the deadline goes too.
 func (e *eventStream) close() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -139,9 +170,10 @@ func (e *eventStream) close() {
 	}
 }
 
-// relay sends what seq yields, by emit, until it ends. An error before the
-// first event is given back, to be answered with its own status; a later one
-// is sent as an event named failed, and given back for the log.
+// relay adds what seq yields, by emit, until it ends; seq calls e.flush before
+// it waits. An error before the first event is given back, to be answered with
+// its own status; a later one is sent as an event named failed, and given back
+// for the log.
 func relay[T any](e *eventStream, failed string, seq iter.Seq2[T, error], emit func(T) error) error {
 	for item, err := range seq {
 		if err == nil {
@@ -159,5 +191,8 @@ func (e *eventStream) fail(name string, err error) error {
 		return err
 	}
 	_, body := describe(err)
-	return errors.Join(err, e.send(name, body))
+	if sent := e.send(name, body); sent != nil {
+		return errors.Join(err, sent)
+	}
+	return errors.Join(err, e.flush())
 }

@@ -40,17 +40,27 @@ func (w *wire) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// each yields items, each after a pause, and then an error if there is one.
-func each(pause time.Duration, err error, items ...string) iter.Seq2[string, error] {
+// each yields items, each after a pause, and then an error if there is one. As
+// answers do, it calls idle before it pauses.
+func each(idle func() error, pause time.Duration, err error, items ...string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		for _, s := range items {
+		wait := func() bool {
+			if pause == 0 {
+				return true
+			}
+			if err := idle(); err != nil {
+				yield("", err)
+				return false
+			}
 			time.Sleep(pause) // of a bubble's clock
-			if !yield(s, nil) {
+			return true
+		}
+		for _, s := range items {
+			if !wait() || !yield(s, nil) {
 				return
 			}
 		}
-		time.Sleep(pause)
-		if err != nil {
+		if wait() && err != nil {
 			yield("", err)
 		}
 	}
@@ -64,13 +74,18 @@ func TestEventsAreWrittenWhole(t *testing.T) {
 	if w.status != 0 {
 		t.Fatal("the response has begun before there is an event")
 	}
-	if err := errors.Join(e.send("thread.created", map[string]string{"a": "<b>\n&\u2028"}), e.send("", 1), e.done("done")); err != nil {
+	if err := errors.Join(e.send("thread.created", map[string]string{"a": "<b>\n&\u2028"}), e.flush(), e.send("", 1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.send("", func() {}); deja.ErrorCode(err) != deja.CodeInternal {
+		t.Errorf("what cannot be encoded: %v", err)
+	}
+	if err := errors.Join(e.done("done"), e.flush()); err != nil { // of nothing
 		t.Fatal(err)
 	}
 	want := []string{
 		"event: thread.created\ndata: {\"a\":\"<b>\\n&\\u2028\"}\n\n",
-		"data: 1\n\n",
-		"event: done\ndata: [DONE]\n\n",
+		"data: 1\n\nevent: done\ndata: [DONE]\n\n",
 	}
 	if diff := cmp.Diff(want, w.writes); diff != "" {
 		t.Error(diff)
@@ -93,7 +108,7 @@ func TestSilentStreamIsKeptAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWire()
 		e := newEventStream(&response{ResponseWriter: w})
-		err := relay(e, "error", each(20*time.Second, nil, "a", "b"), func(s string) error { return e.send("", s) })
+		err := relay(e, "error", each(e.flush, 20*time.Second, nil, "a", "b"), func(s string) error { return e.send("", s) })
 		e.close()
 		if err != nil {
 			t.Fatal(err)
@@ -118,7 +133,7 @@ func TestBusyStreamHasNoComments(t *testing.T) {
 		e := newEventStream(&response{ResponseWriter: w})
 		defer e.close()
 		items := strings.Split(strings.Repeat("x", 10), "")
-		if err := relay(e, "error", each(14*time.Second, nil, items...), func(s string) error { return e.send("", s) }); err != nil {
+		if err := relay(e, "error", each(e.flush, 14*time.Second, nil, items...), func(s string) error { return e.send("", s) }); err != nil {
 			t.Fatal(err)
 		}
 		if all := strings.Join(w.writes, ""); strings.Contains(all, "keepalive") {
@@ -134,7 +149,7 @@ func TestErrorBeforeTheStreamHasItsStatus(t *testing.T) {
 	a.serve(methods{"POST": func(w *response, r *http.Request) error {
 		e := newEventStream(w)
 		defer e.close()
-		return relay(e, "error", each(0, deja.Errorf(deja.CodeUpstream, "The model is away.")), func(s string) error { return e.send("", s) })
+		return relay(e, "error", each(e.flush, 0, deja.Errorf(deja.CodeUpstream, "The model is away.")), func(s string) error { return e.send("", s) })
 	}}).ServeHTTP(rec, httptest.NewRequest("POST", "/", nil))
 	if rec.Code != http.StatusBadGateway || rec.Header().Get("Content-Type") != "application/json" {
 		t.Errorf("%d %s", rec.Code, rec.Header())
@@ -149,33 +164,104 @@ func TestErrorInTheStreamIsAnEvent(t *testing.T) {
 	} {
 		w := newWire()
 		e := newEventStream(&response{ResponseWriter: w})
-		err := relay(e, name, each(0, deja.Wrap(deja.CodeUpstream, io.ErrUnexpectedEOF, "The model is away."), "a"), func(s string) error { return e.send("", s) })
+		err := relay(e, name, each(e.flush, 0, deja.Wrap(deja.CodeUpstream, io.ErrUnexpectedEOF, "The model is away."), "a"), func(s string) error { return e.send("", s) })
 		e.close()
 		if !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("the cause is lost to the log: %v", err)
 		}
-		if len(w.writes) != 2 || w.writes[1] != want {
-			t.Errorf("%q", w.writes)
+		if diff := cmp.Diff([]string{"data: \"a\"\n\n" + want}, w.writes); diff != "" {
+			t.Error(diff)
 		}
 	}
 }
 
 func TestGoneClientEndsTheStream(t *testing.T) {
 	t.Parallel()
+	for name, test := range map[string]struct {
+		pause time.Duration
+		item  string
+	}{
+		"as the pieces come": {time.Second, "b"},
+		"all at once":        {0, strings.Repeat("b", maxWrite)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWire()
+				e := newEventStream(&response{ResponseWriter: w})
+				defer e.close()
+				read := 0
+				err := relay(e, "error", each(e.flush, test.pause, nil, "a", test.item, "c", "d"), func(s string) error {
+					read++
+					if s == test.item {
+						w.err = errors.New("broken pipe")
+					}
+					return e.send("", s)
+				})
+				if deja.ErrorCode(err) != deja.CodeCancelled || read != 2 {
+					t.Errorf("read %d, %v", read, err)
+				}
+			})
+		})
+	}
+}
+
+// TestReadyEventsShareWrites: an answer that is there takes as many writes as
+// its bytes need, of whole events each, and the bytes are those of one event
+// after the other.
+func TestReadyEventsShareWrites(t *testing.T) {
+	t.Parallel()
+	var items []string
+	var want strings.Builder
+	for i := range 300 {
+		items = append(items, strings.Repeat("x", i%97))
+		if i == 200 {
+			items[i] = strings.Repeat("x", 3*maxWrite) // more than a write holds
+		}
+		want.WriteString("data: \"" + items[i] + "\"\n\n")
+	}
+	want.WriteString("data: [DONE]\n\n")
 	w := newWire()
 	e := newEventStream(&response{ResponseWriter: w})
 	defer e.close()
-	read := 0
-	err := relay(e, "error", each(0, nil, "a", "b", "c"), func(s string) error {
-		read++
-		if s == "b" {
-			w.err = errors.New("broken pipe")
-		}
-		return e.send("", s)
-	})
-	if deja.ErrorCode(err) != deja.CodeCancelled || read != 2 {
-		t.Errorf("read %d, %v", read, err)
+	err := relay(e, "error", each(e.flush, 0, nil, items...), func(s string) error { return e.send("", s) })
+	if err := errors.Join(err, e.done("")); err != nil {
+		t.Fatal(err)
 	}
+	if got := strings.Join(w.writes, ""); got != want.String() {
+		t.Errorf("the stream differs: %d bytes, want %d", len(got), want.Len())
+	}
+	for i, s := range w.writes {
+		if !strings.HasPrefix(s, "data: ") || !strings.HasSuffix(s, "\n\n") || len(s) > maxWrite+100 && strings.Count(s, "data: ") > 1 {
+			t.Errorf("write %d of %d bytes: %.40q", i, len(s), s)
+		}
+	}
+	// Two writes in a row hold more than maxWrite, or they would have been one.
+	if most := 2*want.Len()/maxWrite + 1; len(w.writes) > most || w.flush != len(w.writes) {
+		t.Errorf("%d writes, %d flushes, want %d at most", len(w.writes), w.flush, most)
+	}
+}
+
+// TestLoneEventLeavesAtOnce: an event has left before the source waits for the
+// next one, and so has all that came with it.
+func TestLoneEventLeavesAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWire()
+		e := newEventStream(&response{ResponseWriter: w})
+		defer e.close()
+		sent := ""
+		err := relay(e, "error", each(e.flush, time.Second, nil, "a", "b", "c"), func(s string) error {
+			if got := strings.Join(w.writes, ""); got != sent {
+				t.Errorf("before %q there was %q, want %q", s, got, sent)
+			}
+			sent += "data: \"" + s + "\"\n\n"
+			return e.send("", s)
+		})
+		if err != nil || strings.Join(w.writes, "") != sent {
+			t.Errorf("%q, %v", w.writes, err)
+		}
+	})
 }
 
 // TestPanicInAStreamCutsIt holds that half an answer never ends like a whole one.
@@ -186,7 +272,10 @@ func TestPanicInAStreamCutsIt(t *testing.T) {
 	s := httptest.NewServer(a.serve(methods{"GET": func(w *response, _ *http.Request) error {
 		e := newEventStream(w)
 		defer e.close()
-		if err := e.send("", "a"); err != nil {
+		if err := errors.Join(e.send("", "a"), e.flush()); err != nil {
+			return err
+		}
+		if err := e.send("", "b"); err != nil {
 			return err
 		}
 		panic("oh")
@@ -197,8 +286,8 @@ func TestPanicInAStreamCutsIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if b, err := io.ReadAll(resp.Body); err == nil {
-		t.Errorf("the stream ended well: %q", b)
+	if b, err := io.ReadAll(resp.Body); err == nil || string(b) != "data: \"a\"\n\n" {
+		t.Errorf("the stream ended with %v: %q", err, b)
 	}
 	s.Close() // waits for the handler, and so for its log
 	if !strings.Contains(logged.String(), "panic: oh") {

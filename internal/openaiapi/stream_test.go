@@ -19,7 +19,7 @@ type event struct {
 
 // stream is a response that is read as it comes.
 type stream struct {
-	t    *testing.T
+	t    testing.TB
 	resp *http.Response
 	r    *bufio.Reader
 }
