@@ -4,7 +4,7 @@
 //
 //	cd bench && go run ./cmd/rivals -out RESULTS.md
 //
-// It takes about four minutes; -quick takes half of that, with less to rely on.
+// It takes about five minutes; -quick takes less, with less to rely on.
 package main
 
 import (
