@@ -87,7 +87,7 @@ var reasons = map[string]map[string]string{
 	},
 	"Cold stampede": {
 		"sturdyc":        answersFirst,
-		"go-redis/cache": answersFirst,
+		"go-redis/cache": loadsOnEach,
 		"jetcache-go":    loadsOnEach,
 		"gocache":        answersFirst,
 	},
