@@ -4,7 +4,6 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
-	"unsafe"
 )
 
 // deadlines gives contexts that end after a fixed time, shared by all calls of
@@ -26,10 +25,9 @@ type deadline struct {
 }
 
 // context gives a context that ends between after and 1.1 times after from
-// now. Which lane it takes is decided by where the goroutine's stack lies.
+// now.
 func (d *deadlines) context() context.Context {
-	var here byte
-	lane := &d.lanes[uintptr(unsafe.Pointer(&here))>>11%uintptr(len(d.lanes))].now
+	lane := &d.lanes[lane()%len(d.lanes)].now
 	for {
 		now := d.clock.NowNano()
 		current := lane.Load()

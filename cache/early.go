@@ -21,6 +21,12 @@ func (e *Engine) putOff(it *item) { it.retry.Store(e.now() + int64(refreshPause)
 // refreshPause is how long a failed refresh holds off the next one.
 const refreshPause = time.Second
 
+// usual says whether a hit at this time is one like any other: the item may
+// still be served from memory, and this hit isn't the one to refresh it.
+func (it *item) usual(now int64) bool {
+	return now < min(it.kept, it.fresh) && !early(it, now)
+}
+
 // early says whether this hit should refresh the item.
 func early(it *item, now int64) bool {
 	if now < it.early || it.delta == 0 || it.negative {

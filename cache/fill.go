@@ -165,7 +165,7 @@ func (l *layer) fill(w *watch, g *grant, it *item) (bool, error) {
 			l.stats.fillsRefused.Add(1)
 			return false, fmt.Errorf("cache: %s is not cached: %w", l.key(w.key.id), err)
 		}
-		it.size = int64(len(value))
+		it.size = uint32(len(value))
 	}
 	ok := false
 	switch filled, known := l.fillRemote(w, g, it, value); {

@@ -124,16 +124,14 @@ func (l *layer) recallWith(id string, opts []Option) *item {
 	if l.promise != Bounded && l.unverified(nil) {
 		return nil
 	}
-	it, ok := e.items.GetIfPresent(memKey{l, id})
-	if !ok || it.epoch != e.epoch.Load() || !it.stands(groups) {
+	it := e.find(l, id)
+	if it == nil || it.epoch != e.epoch.Load() || !it.stands(groups) {
 		return nil
 	}
-	if now := e.clock.NowNano(); now >= it.early && (now >= it.fresh || early(it, now)) {
+	if now := e.clock.NowNano(); now >= it.early && !it.usual(now) {
 		return nil
 	}
-	if l.stats.memoryHit(it) {
-		l.timeHit(id)
-	}
+	l.memoryHit(it)
 	return it
 }
 
@@ -144,17 +142,15 @@ func (l *layer) recall(id string, c *call) *item {
 	if (l.promise != Bounded || c.promise != 0) && l.unverified(c) {
 		return nil
 	}
-	it, ok := e.items.GetIfPresent(memKey{l, id})
-	if !ok || !it.current(e) {
+	it := e.find(l, id)
+	if it == nil || !it.current(e) {
 		return nil
 	}
 	now := e.clock.NowNano()
-	if now >= it.early && (now >= it.fresh || early(it, now)) || !c.accepts(it, now) {
+	if now >= it.early && !it.usual(now) || !c.accepts(it, now) {
 		return nil
 	}
-	if l.stats.memoryHit(it) {
-		l.timeHit(id)
-	}
+	l.memoryHit(it)
 	return it
 }
 
@@ -280,8 +276,10 @@ func (l *layer) served(id string, it *item, source Source, asked int64) (*item, 
 	}
 	switch source {
 	case FromMemory:
-		if s.memoryHit(it) && asked == 0 {
-			l.timeHit(id)
+		if asked == 0 {
+			l.memoryHit(it)
+		} else {
+			s.memoryHit(it)
 		}
 	case FromRedis:
 		s.hit(&s.redisHits, it)

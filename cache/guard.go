@@ -12,4 +12,5 @@ const (
 	guardLease      = true // acknowledged reads from memory need a lease
 	guardEpoch      = true // a new master is trusted only when everything from before is unreachable
 	guardWatch      = true // an insertion needs that no invalidation came since its read
+	guardGone       = true // what is found past the table needs to be in it still
 )

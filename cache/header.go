@@ -188,7 +188,7 @@ func (l *layer) unsealAt(b []byte, gens []*generation, now, ahead int64) (*item,
 	if !ok {
 		return nil, false
 	}
-	it.size = int64(len(value))
+	it.size = uint32(len(value))
 	v, err := l.decode(value)
 	if err != nil {
 		return nil, false

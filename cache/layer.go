@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"hash/maphash"
 	"math/rand/v2"
 	"time"
 )
@@ -18,6 +19,7 @@ type layer struct {
 	name    string
 	prefix  string // of its keys
 	version uint16
+	salt    uint64 // of its hashes
 
 	ttl, negativeTTL, memoryTTL, awayTTL, staleFor, loadWait, loadTimeout time.Duration
 	jitter                                                                float64
@@ -55,6 +57,7 @@ func NewLayer[V any](e *Engine, o LayerOptions[V]) (*Layer[V], error) {
 		name:        o.Name,
 		prefix:      e.o.Prefix + o.Name + ":",
 		version:     o.Version,
+		salt:        maphash.String(e.seed, o.Name),
 		ttl:         o.TTL,
 		negativeTTL: o.NegativeTTL,
 		memoryTTL:   o.MemoryTTL,

@@ -19,23 +19,25 @@ type memKey struct {
 // item is an entry in memory, or one on its way to callers. It never changes
 // once it can be seen by more than one goroutine.
 type item struct {
-	// What every hit looks at comes first, in one cache line.
+	// What every hit looks at comes first.
+	layer    *layer
+	id       string
 	epoch    uint64
-	gens     []*generation
-	early    int64 // from then on, a hit may refresh it early
-	value    any   // nil when negative
+	early    int64       // from then on, a hit may be the one to refresh it, or too late for this memory
+	gone     atomic.Bool // the table has let go of it
 	negative bool
-	mark     uint32 // the checksum in Redis; 0: it isn't from there
+	gens     []*generation
+	value    any // nil when negative
+	cost     int64
 
-	cost    int64
 	version int64
-	created int64 // Unix nanoseconds, as all times here
-	fresh   int64 // until then it is served as it is
-	dead    int64 // until then it may be served stale
-	kept    int64 // until then it may be served from this memory
-	delta   int64 // how long its load took
-	size    int64 // of the encoded value
-	layer   *layer
+	created int64  // Unix nanoseconds, as all times here
+	fresh   int64  // until then it is served as it is
+	dead    int64  // until then it may be served stale
+	kept    int64  // until then it may be served from this memory
+	delta   int64  // how long its load took
+	size    uint32 // of the encoded value
+	mark    uint32 // the checksum in Redis; 0: it isn't from there
 
 	// retry is when a stale entry may next be refreshed, after a refresh that
 	// failed: so that a source that is down isn't asked once per hit.
@@ -45,10 +47,10 @@ type item struct {
 // itemOverhead is what an entry takes in memory beyond its value and id:
 // the item, otter's node, table slot and policy, the generation list.
 // Measured with a million entries, see TestMemoryBudget.
-const itemOverhead = 340
+const itemOverhead = 356
 
 func (it *item) weight(id string) uint32 {
-	return uint32(min(itemOverhead+it.size+int64(len(id)), 1<<31))
+	return uint32(itemOverhead + int64(it.size) + int64(len(id)))
 }
 
 // in says whether the entry is in exactly these groups.
@@ -99,6 +101,7 @@ func (it *item) current(e *Engine) bool {
 // invalidation always wins over an insertion that began before it.
 type memory struct {
 	items  table
+	front  front
 	floors *otter.Cache[memKey, int64]
 	clock  *otter.CoarseClock
 	seed   maphash.Seed
@@ -135,7 +138,8 @@ func (m *memory) open(bytes int64) error {
 	}
 	var err error
 	m.admission.open(bytes)
-	if err = m.items.open(bytes, m.clock, &m.bytes); err != nil {
+	m.front.open(bytes)
+	if err = m.items.open(bytes, m.clock, m.left); err != nil {
 		return err
 	}
 	m.floors, err = otter.New(&otter.Options[memKey, int64]{
@@ -217,7 +221,7 @@ func (m *memory) put(key memKey, it *item) {
 	m.bytes.Add(weight)
 	key.layer.stats.memoryItems.Add(1)
 	key.layer.stats.memoryBytes.Add(weight)
-	it.layer = key.layer
+	it.layer, it.id, it.early = key.layer, key.id, min(it.early, it.kept)
 	m.items.Set(key, it)
 }
 

@@ -36,7 +36,7 @@ func (l *layer) replace(ctx context.Context, id string, old, version int64, v an
 		_, _ = l.invalidate(ctx, id, version, l.promise) // the old value is wrong whatever the new one is
 		return false, err
 	}
-	it.size = int64(len(value))
+	it.size = uint32(len(value))
 	if e.remote == nil {
 		if e.swap(key, old, it, c) {
 			l.stats.fills.Add(1)

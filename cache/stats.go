@@ -37,7 +37,7 @@ type LayerStats struct {
 
 // counters are what a layer counts; adding to one never allocates or waits.
 type counters struct {
-	memory                                                [8]stripe
+	memory                                                [16]stripe
 	redisHits, shared, misses                             atomic.Uint64
 	negativeHits, staleHits                               atomic.Uint64
 	loads, loadErrors, fills, fillsRefused, invalidations atomic.Uint64
@@ -58,12 +58,18 @@ type stripe struct {
 // timedHits is how many hits in memory one that is timed stands for.
 const timedHits = 256
 
-// memoryHit counts a hit, and says whether it is one to time. Which stripe it takes is decided by where the
-// goroutine's stack lies: goroutines that run at the same time have different
-// stacks, and nothing needs to be drawn or looked up.
-func (c *counters) memoryHit(it *item) bool {
+// lane gives a number from 0 to 255 that mostly differs between goroutines
+// that run at the same time, by where their stacks lie: nothing needs to be
+// drawn or looked up. Stacks are 2 KB or more, mostly 8, and begin at multiples
+// of that; the product spreads these.
+func lane() int {
 	var here byte
-	s := &c.memory[uintptr(unsafe.Pointer(&here))>>11%uintptr(len(c.memory))]
+	return int(uint64(uintptr(unsafe.Pointer(&here))>>11) * golden >> 56)
+}
+
+// memoryHit counts a hit, and gives its number.
+func (c *counters) memoryHit(it *item) uint64 {
+	s := &c.memory[lane()%len(c.memory)]
 	n := s.hits.Add(1)
 	if it.cost > 0 {
 		s.cost.Add(uint64(it.cost))
@@ -71,13 +77,24 @@ func (c *counters) memoryHit(it *item) bool {
 	if it.negative {
 		c.negativeHits.Add(1)
 	}
-	return n%timedHits == 0
+	return n
+}
+
+// memoryHit counts a hit, and now and then times one, or tells the table.
+func (l *layer) memoryHit(it *item) {
+	n := l.stats.memoryHit(it)
+	if n%timedHits == 0 {
+		l.timeHit(it.id)
+	}
+	if due(n) {
+		l.engine.items.GetIfPresent(memKey{l, it.id})
+	}
 }
 
 // timeHit looks a key that was just hit up once more, against the clock.
 func (l *layer) timeHit(id string) {
 	began := time.Now()
-	l.engine.items.GetIfPresent(memKey{l, id})
+	l.engine.find(l, id)
 	l.stats.hitTimes.add(time.Since(began), timedHits)
 }
 

@@ -23,22 +23,18 @@ type tableKey struct {
 
 func (k memKey) inTable() tableKey { return tableKey{k.layer.name, k.id} }
 
-func (t *table) open(bytes int64, clock *otter.CoarseClock, held *atomic.Int64) (err error) {
+// open makes the table. left is told of each item that it lets go of.
+func (t *table) open(bytes int64, clock *otter.CoarseClock, left func(*item)) (err error) {
 	t.cache, err = otter.New(&otter.Options[tableKey, *item]{
 		MaximumWeight: uint64(bytes),
 		Weigher:       func(k tableKey, it *item) uint32 { return it.weight(k.id) },
 		ExpiryCalculator: otter.ExpiryWritingFunc(func(en otter.Entry[tableKey, *item]) time.Duration {
 			return time.Duration(max(en.Value.kept-clock.NowNano(), 1))
 		}),
-		OnAtomicDeletion: func(ev otter.DeletionEvent[tableKey, *item]) {
-			weight := int64(ev.Value.weight(ev.Key.id))
-			held.Add(-weight)
-			ev.Value.layer.stats.memoryItems.Add(-1)
-			ev.Value.layer.stats.memoryBytes.Add(-weight)
-		},
-		Executor: t.maintain,
-		Clock:    clock,
-		Logger:   &otter.NoopLogger{},
+		OnAtomicDeletion: func(ev otter.DeletionEvent[tableKey, *item]) { left(ev.Value) },
+		Executor:         t.maintain,
+		Clock:            clock,
+		Logger:           &otter.NoopLogger{},
 	})
 	return err
 }

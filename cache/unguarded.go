@@ -12,4 +12,5 @@ var (
 	guardLease      = os.Getenv("DEJA_UNGUARDED") != "lease"
 	guardEpoch      = os.Getenv("DEJA_UNGUARDED") != "epoch"
 	guardWatch      = os.Getenv("DEJA_UNGUARDED") != "watch"
+	guardGone       = os.Getenv("DEJA_UNGUARDED") != "gone"
 )

@@ -83,6 +83,7 @@ func TestTheCheckerBites(t *testing.T) {
 		{"lease", "acknowledged", cachetest.Standalone, "stall,blackhole", "5s"},
 		{"epoch", "strict", cachetest.Sentinel, "failover-kill", "6s"},
 		{"watch", "acknowledged", cachetest.Standalone, "none", "2s"},
+		{"gone", "acknowledged", cachetest.Standalone, "none", "2s"},
 	} {
 		t.Run(c.guard, func(t *testing.T) {
 			t.Parallel()
