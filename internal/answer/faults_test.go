@@ -152,6 +152,35 @@ func TestFallbackAnswers(t *testing.T) {
 		t.Errorf("the run again: a %s by %q", again.Outcome, again.Fallback())
 	}
 
+	// Who joins an answer that has begun knows who gives it.
+	open := make(chan struct{})
+	second.Next(llmtest.Any, llmtest.Text("I ", "stand "), llmtest.Gate(open), llmtest.Text("in."))
+	var joined *answer.RunStream
+	live, err := h.StartRun(t.Context(), answer.RunRequest{ThreadID: h.thread("Who, live?").ID, AssistantID: a.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for e, err := range live.Events(t.Context(), nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Name != "thread.message.delta" || joined != nil {
+			continue
+		}
+		if joined, err = h.StartRun(t.Context(), answer.RunRequest{ThreadID: h.thread("Who, live?").ID, AssistantID: a.ID}); err != nil {
+			t.Fatal(err)
+		}
+		if joined.Outcome != answer.Coalesced || joined.Fallback() != "backup/small" {
+			t.Errorf("a run that joins: a %s by %q", joined.Outcome, joined.Fallback())
+		}
+		close(open)
+	}
+	for _, err := range joined.Events(t.Context(), nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+
 	// In the middle of a tool loop the fallback takes over the next round.
 	first.Next(llmtest.Any, llmtest.Text("Let me look. "), llmtest.Call("q1", "query_data", `{"table":"stock"}`))
 	_, ds := h.deltas(question(a.ID, "Half?"))

@@ -44,6 +44,7 @@ type flight struct {
 	stale atomic.Pointer[time.Duration]
 	spare bool          // there was such an answer when the outcome was known
 	begun chan struct{} // closed before the first event, or the end
+	by    string        // set before begun is closed: the fallback whose words come first
 
 	// Set before the feed ends well, and the answer of a hit before looked is closed.
 	answer *deja.Answer
@@ -121,14 +122,14 @@ func (a *Answerer) fly(ctx context.Context, f *flight, p *prepared) {
 			delete(a.flights, f.name)
 		}
 		a.mu.Unlock()
-		f.begin()
+		f.begin(nil)
 		f.end(err)
 		f.resolve(outcome, age)
 		close(f.over)
 		f.cancel(nil)
 	}()
 	readers := &relay{out: func(e event) {
-		f.begin()
+		f.begin(e.delta)
 		if e.restart {
 			f.renew(e)
 			return
@@ -266,11 +267,15 @@ func (f *flight) resolve(o Outcome, age time.Duration) {
 	}
 }
 
-// begin marks that something is about to be told. Only fly's goroutine calls it.
-func (f *flight) begin() {
+// begin marks that something is about to be told, first of which is d if that
+// is not nil. Only fly's goroutine calls it.
+func (f *flight) begin(d *deja.Delta) {
 	select {
 	case <-f.begun:
 	default:
+		if d != nil {
+			f.by = d.Fallback
+		}
 		close(f.begun)
 	}
 }

@@ -97,12 +97,20 @@ func (s *RunStream) Settled(ctx context.Context) (o Outcome, age time.Duration, 
 	return s.Outcome, s.Age, false
 }
 
-// Fallback names who gave a cached answer, when it was not the model that was
-// asked for. Of an answer that is being made it is not known before it begins:
-// Run.Served has it when the run rests.
+// Fallback names who gave the answer, when it was not the model that was asked
+// for. Of one that is being made it is not known before its first piece is
+// there, as it is for who joins later: Run.Served has it when the run rests.
 func (s *RunStream) Fallback() string {
-	if s.flight == nil || s.Outcome != Hit && s.flight.stale.Load() == nil {
+	switch {
+	case s.flight == nil:
+		return ""
+	case s.Outcome == Hit, s.flight.stale.Load() != nil:
+		return s.flight.answer.Fallback
+	}
+	select {
+	case <-s.flight.begun:
+		return s.flight.by
+	default:
 		return ""
 	}
-	return s.flight.answer.Fallback
 }

@@ -59,7 +59,7 @@
 // refresh; for other reads hit or miss), X-Deja-Cache-Key names the cached
 // entry, Age is its age in seconds, and Server-Timing has the time in each layer.
 // X-Deja-Fallback names who answered when it was not the model that was asked
-// for; a run that is still being answered says so in its field deja when it
+// for; a run whose answer has not begun says so in its field deja when it
 // rests. X-Deja-Stale: true and Warning: 110 mark an answer past its lifetime that
 // is given because no model answers.
 //
