@@ -8,8 +8,6 @@ import (
 	"os"
 	"strings"
 	"time"
-
-	"github.com/dejahq/deja/internal/redisconn"
 )
 
 // Errors that the package gives, wrapped or not.
@@ -26,9 +24,6 @@ var (
 	// ErrOptions is given for options that make no sense.
 	ErrOptions = errors.New("cache: invalid options")
 )
-
-// RedisOptions say where Redis is. They print without their secrets.
-type RedisOptions = redisconn.Options
 
 // Options configure an Engine. The zero value is a memory-only engine.
 type Options struct {

@@ -2,7 +2,10 @@ package cache_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -248,9 +251,24 @@ func TestFullRedisCostsTimeOnly(t *testing.T) {
 func TestSecretsStayOut(t *testing.T) {
 	t.Parallel()
 	o := cache.Options{Redis: &cache.RedisOptions{URL: "redis://u:hunter2@127.0.0.1:1/0", Password: "hunter3"}}
-	for _, s := range []string{fmt.Sprint(o.Redis), fmt.Sprintf("%+v", *o.Redis), fmt.Sprintf("%#v", *o.Redis)} {
+	var log strings.Builder
+	slog.New(slog.NewTextHandler(&log, nil)).Info("opening", "redis", *o.Redis, "options", o)
+	inJSON, err := json.Marshal(map[string]any{"redis": o.Redis, "value": *o.Redis})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{
+		fmt.Sprint(o.Redis), fmt.Sprint(o), fmt.Sprintf("%+v", *o.Redis), fmt.Sprintf("%#v", *o.Redis), log.String(), string(inJSON),
+	} {
 		if strings.Contains(s, "hunter") {
 			t.Fatalf("%s", s)
 		}
+	}
+	if s := o.Redis.String(); s != "redis://u:***@127.0.0.1:1/0" {
+		t.Errorf("%s", s)
+	}
+	_, err = cache.Open(t.Context(), cache.Options{Redis: &cache.RedisOptions{URL: "redis://u:hunter2@host:port"}})
+	if !errors.Is(err, cache.ErrOptions) || strings.Contains(err.Error(), "hunter") {
+		t.Errorf("%v", err)
 	}
 }

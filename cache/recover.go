@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -25,7 +26,7 @@ func openRemote(e *Engine) error {
 	r.soft.clock, r.soft.after = e.clock, e.o.SoftTimeout
 	r.breaker.slow, r.breaker.tell = e.o.SoftTimeout/2, r.trip
 	r.breaker.open.Store(true)
-	options := *e.o.Redis
+	options := e.o.Redis.connection()
 	if options.Name == "" {
 		options.Name = "deja:" + e.o.Node
 	}
@@ -37,7 +38,7 @@ func openRemote(e *Engine) error {
 	})
 	if err != nil {
 		cancel()
-		return err
+		return fmt.Errorf("%w: %w", ErrOptions, err)
 	}
 	r.tasks.Go(func() { r.run(ctx) })
 	r.tasks.Go(func() { r.fleet.run(ctx) })

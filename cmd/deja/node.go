@@ -94,7 +94,7 @@ func openNode(ctx context.Context, c *config, log *slog.Logger) (_ *node, err er
 	}
 	if c.RateLimit > 0 {
 		n.limiter, err = ratelimit.New(ratelimit.Options{
-			Redis: c.redis(), Prefix: c.Prefix, Limit: c.RateLimit, Window: time.Duration(c.RateWindow), Logger: log,
+			Redis: (*ratelimit.RedisOptions)(c.redis()), Prefix: c.Prefix, Limit: c.RateLimit, Window: time.Duration(c.RateWindow), Logger: log,
 		})
 		if err != nil {
 			return n, err

@@ -11,6 +11,7 @@ import (
 	"github.com/dejahq/deja/internal/eventlog"
 	"github.com/dejahq/deja/internal/fleet"
 	"github.com/dejahq/deja/internal/middleware"
+	"github.com/dejahq/deja/internal/redisconn"
 	"github.com/dejahq/deja/internal/scrape"
 	"github.com/dejahq/deja/internal/telemetry"
 )
@@ -29,7 +30,7 @@ func (n *node) observe(ctx context.Context, c *config) error {
 	name := n.engine.Stats().Node
 	var err error
 	n.fleet, err = fleet.New(fleet.Options{
-		Node: name, Version: version(), Monitor: n.monitor, Store: n.store, Redis: c.redis(), Prefix: c.Prefix,
+		Node: name, Version: version(), Monitor: n.monitor, Store: n.store, Redis: (*redisconn.Options)(c.redis()), Prefix: c.Prefix,
 		Gauges: n.gauges, Logger: n.log,
 	})
 	if err != nil {

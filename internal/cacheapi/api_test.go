@@ -24,6 +24,7 @@ import (
 	"github.com/dejahq/deja/internal/layers"
 	"github.com/dejahq/deja/internal/middleware"
 	"github.com/dejahq/deja/internal/monitor"
+	"github.com/dejahq/deja/internal/redisconn"
 	"github.com/dejahq/deja/internal/sqlite"
 )
 
@@ -65,7 +66,7 @@ func start(t *testing.T, redisURL string) *node {
 		t.Fatal(err)
 	}
 	counts := monitor.New(monitor.Options{Layers: func() []cache.LayerStats { return engine.Stats().Layers }})
-	others, err := fleet.New(fleet.Options{Node: "node-1", Version: "v1.2.3", Monitor: counts, Store: store, Redis: o.Redis})
+	others, err := fleet.New(fleet.Options{Node: "node-1", Version: "v1.2.3", Monitor: counts, Store: store, Redis: (*redisconn.Options)(o.Redis)})
 	if err != nil {
 		t.Fatal(err)
 	}
