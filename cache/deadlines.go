@@ -24,8 +24,8 @@ type deadline struct {
 	until int64 // given out until then
 }
 
-// context gives a context that ends between after and 1.1 times after from
-// now.
+// context gives a context that ends when after is over, or up to a tenth of it
+// sooner: nobody waits longer than was asked for.
 func (d *deadlines) context() context.Context {
 	lane := &d.lanes[lane()%len(d.lanes)].now
 	for {
@@ -34,9 +34,8 @@ func (d *deadlines) context() context.Context {
 		if current != nil && now < current.until {
 			return current
 		}
-		step := d.after / 10
-		ctx, cancel := context.WithTimeout(context.Background(), d.after+step)
-		fresh := &deadline{Context: ctx, until: now + int64(step)}
+		ctx, cancel := context.WithTimeout(context.Background(), d.after)
+		fresh := &deadline{Context: ctx, until: now + int64(d.after/10)}
 		if lane.CompareAndSwap(current, fresh) {
 			context.AfterFunc(ctx, cancel) // it ends by its time only
 			return fresh
