@@ -31,7 +31,7 @@ type Options struct {
 	Prefix      string        // before every key in Redis; may be empty
 	MemoryBytes int64         // budget for all layers together; default 64 MiB
 	Node        string        // this node's name; default host name and a random part
-	SoftTimeout time.Duration // how long a Get waits for Redis before it goes on without; default 100 ms
+	SoftTimeout time.Duration // how long a Get waits for Redis, at most, before it goes on without; default 100 ms
 	HardTimeout time.Duration // how long any Redis command may take; default 1 s
 	// LeaseTTL is how long a lease outlives its holder's last word: when a node
 	// dies, what it was loading can be loaded by another after this. A node
@@ -117,9 +117,12 @@ type LayerOptions[V any] struct {
 	CompressAbove int
 	// Load loads the value of an id, by the rules of Loader, for calls that
 	// are given no loader; nil: each call must have one.
-	Load    func(ctx context.Context, id string, f *Fill) (V, error)
-	Promise Promise  // of its reads and invalidations; default Bounded
-	Codec   Codec[V] // default JSON
+	Load func(ctx context.Context, id string, f *Fill) (V, error)
+	// LoadMany loads the values of several ids, for calls of GetMany that are
+	// given no loader, and without Load for those of Get too.
+	LoadMany BatchLoader[V]
+	Promise  Promise  // of its reads and invalidations; default Bounded
+	Codec    Codec[V] // default JSON
 }
 
 const (
