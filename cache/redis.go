@@ -31,8 +31,9 @@ const (
 
 var (
 	// errAway says that Redis is not being asked at the moment.
-	errAway = errors.New("cache: redis is away")
-	errSlow = errors.New("answers are slow")
+	errAway  = errors.New("cache: redis is away")
+	errSlow  = errors.New("answers are slow")
+	errReply = errors.New("cache: redis answered something else")
 )
 
 // remote is Redis as the engine sees it.
@@ -41,6 +42,7 @@ type remote struct {
 	conn    *redisconn.Conn
 	breaker breaker
 	soft    deadlines
+	gather  gather
 	missed  missed
 	lastErr atomic.Pointer[string]
 	masters atomic.Pointer[string] // replication ids
@@ -100,23 +102,6 @@ func unfit(reply string) bool {
 		}
 	}
 	return false
-}
-
-// get reads an entry: nil when there is none.
-func (r *remote) get(ctx context.Context, key string) ([]byte, error) {
-	c, ok := r.client()
-	if !ok {
-		return nil, errAway
-	}
-	began := r.engine.now()
-	s, err := c.Do(ctx, c.B().Get().Key(key).Build()).ToString()
-	if err = r.note(began, err); err != nil {
-		if rueidis.IsRedisNil(err) {
-			return nil, nil
-		}
-		return nil, err
-	}
-	return bytesOf(s), nil
 }
 
 // bytesOf gives the bytes of a reply that nobody else has, without a copy.
