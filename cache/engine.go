@@ -27,6 +27,9 @@ type Engine struct {
 	life   sync.RWMutex   // guards closed against work.Add
 	closed bool
 
+	closing context.Context // ends when the engine is being closed
+	quit    context.CancelFunc
+
 	start     time.Time
 	startUnix int64
 	wall      *wallclock.Clock
@@ -43,6 +46,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{o: o, byName: make(map[string]*layer), wall: wallclock.From(ctx)}
+	e.closing, e.quit = context.WithCancel(context.Background())
 	if err := e.memory.open(o.MemoryBytes); err != nil {
 		return nil, fmt.Errorf("cache: memory: %w", err)
 	}
@@ -101,12 +105,15 @@ func (e *Engine) generation(_ context.Context, group string) (t token, lasts int
 }
 
 // Close refuses new work and waits for loads and calls under way; idempotent.
-// It doesn't wait for leases: Fill does nothing after Close.
+// Refreshes that nobody waits for are cancelled, and who waits for other nodes
+// to acknowledge an invalidation gets ErrClosed. It doesn't wait for leases:
+// Fill does nothing after Close.
 func (e *Engine) Close() error {
 	e.life.Lock()
 	was := e.closed
 	e.closed = true
 	e.life.Unlock()
+	e.quit()
 	e.work.Wait()
 	if was {
 		return nil
@@ -118,6 +125,16 @@ func (e *Engine) Close() error {
 	e.gens.close()
 	e.memory.close()
 	return nil
+}
+
+// dismiss cancels a refresh that nobody waits for.
+func (m *memory) dismiss(f *flight) {
+	s := m.shard(f.key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f.waiters <= 1 { // who started it doesn't wait, and never leaves
+		f.cancel()
+	}
 }
 
 // connected says whether Redis is asked at the moment.

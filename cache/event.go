@@ -73,7 +73,7 @@ func (e *Engine) invalidated(l *layer, name string, rec Receipt) {
 		ev.Message = "invalidated the group " + name
 	}
 	if e.remote != nil && !rec.Remote {
-		ev.Message += "; Redis will hear of it when it is back"
+		ev.Message += "; Redis has yet to hear of it"
 	}
 	e.emit(ev)
 }

@@ -128,9 +128,9 @@ func ExampleLayer_Replace() {
 		f.Version = 4
 		return "hello", nil
 	})
-	stored, _ := l.Replace(ctx, "t", 4, 5, "hello, world")
+	stored, _, _ := l.Replace(ctx, "t", 4, 5, "hello, world")
 	fmt.Println(stored)
-	stored, _ = l.Replace(ctx, "t", 4, 5, "hello, someone")
+	stored, _, _ = l.Replace(ctx, "t", 4, 5, "hello, someone")
 	fmt.Println(stored)
 	// Output:
 	// true

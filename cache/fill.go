@@ -41,6 +41,9 @@ func (l *layer) read(ctx context.Context, w *watch, c *call) (it *item, found []
 	}
 	e.bind(w, gens)
 	b, err := e.remote.get(ctx, w.inRedis())
+	if foreign(err) {
+		return nil, nil, nil // the lease, asked for next, makes room
+	}
 	if err != nil {
 		if err != errAway {
 			l.stats.redisErrors.Add(1)

@@ -20,6 +20,7 @@ import (
 // a tenth for the difference of the clocks' speeds.
 type fleet struct {
 	remote *remote
+	id     string       // of this node in the registry, see memberID
 	until  atomic.Int64 // this node may serve from memory until then
 	size   atomic.Int64 // live nodes, as of the last renewal
 	cursor atomic.Int64 // what of the log was carried out; -1: unknown
@@ -129,49 +130,55 @@ const (
 	logGroup = "g:"
 )
 
-// announce tells all nodes and waits for them. It gives the live nodes and
-// how many of them, this one included, have carried it out or have no lease
-// any more.
-func (f *fleet) announce(ctx context.Context, entry string) (nodes, acknowledged int, err error) {
+// await waits until all nodes have carried out an entry that was announced. It
+// gives the live nodes and how many of them, this one included, have carried
+// it out or have no lease any more. An error is that of ctx, or that the engine
+// was closed; that Redis went away meanwhile is none.
+//
+// While the registry is younger than a lease there may be nodes that it knows
+// nothing of: one more is waited for, who can but lose his lease. Nothing short
+// of that wait can tell that nobody is there. A node that is cut off from Redis
+// and holds a lease of a registry that was lost can't be heard, and a registry
+// that was lost looks like the first one ever.
+func (f *fleet) await(ctx context.Context, entry string, a announced) (nodes, acknowledged int, err error) {
 	r := f.remote
-	hard := func(do func(context.Context) error) error { return r.within(context.WithoutCancel(ctx), do) }
-	var a announced
-	again := func(ctx context.Context) (err error) {
-		a, err = r.announce(ctx, entry)
-		return err
-	}
-	if err = hard(again); err != nil {
-		return max(int(f.size.Load()), 1), 1, err
-	}
 	others, pause := 0, 200*time.Microsecond
 	for until := r.engine.now() + int64(2*memoryLease); ; {
 		var s standing
-		err = hard(func(ctx context.Context) (err error) {
-			s, err = r.standing(ctx, a)
+		err = r.within(ctx, func(ctx context.Context) (err error) {
+			if s, err = r.standing(ctx, a); err == nil && s.gone {
+				a, err = r.announce(ctx, entry)
+			}
 			return err
 		})
-		if err == nil && s.gone {
-			err = hard(again)
-		}
 		if err != nil {
-			return max(others+1, int(f.size.Load())), 1, err
+			if ctx.Err() != nil {
+				err = context.Cause(ctx)
+			} else {
+				err = nil
+			}
+			return max(others+1, int(f.size.Load()), 2), 1, err
 		}
 		others = max(others, s.live)
+		all, pending := others, s.pending
 		if s.young {
-			s.pending = max(s.pending, 1)
-			others = max(others, 1)
+			all, pending = max(all, 1), max(pending, 1)
 		}
-		if s.pending == 0 || r.engine.now() > until {
-			return others + 1, others + 1 - s.pending, nil
+		if pending == 0 || r.engine.now() > until {
+			return all + 1, all + 1 - pending, nil
 		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
 			pause = min(2*pause, 20*time.Millisecond)
+			continue
 		case <-ctx.Done():
-			timer.Stop()
-			return others + 1, others + 1 - s.pending, context.Cause(ctx)
+			err = context.Cause(ctx)
+		case <-r.engine.closing.Done():
+			err = ErrClosed
 		}
+		timer.Stop()
+		return all + 1, all + 1 - pending, err
 	}
 }
 

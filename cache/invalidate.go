@@ -9,13 +9,16 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// Receipt says how far an invalidation has come.
+// Receipt says how far an invalidation has come. It is true also when it comes
+// with an error: see Invalidate.
 type Receipt struct {
-	Version      int64 // the floor now in force, for a single key
-	Nodes        int   // live nodes
-	Acknowledged int   // of them, those known to serve the old value no more
-	Remote       bool  // Redis has it; false without Redis, or when it is queued
-	Queued       bool  // Redis is away: it is replayed on return, unless this process dies before
+	Version int64 // the floor now in force, for a single key
+	Nodes   int   // live nodes, and one more when others may be there that can't be known yet
+	// Acknowledged are those of them that are known to serve the old value no
+	// more. Only the promises Acknowledged and Strict find that out.
+	Acknowledged int
+	Remote       bool // Redis has it; false without Redis, or when it is queued
+	Queued       bool // Redis is yet to have it, now or when it is back, unless this process dies before
 	Elapsed      time.Duration
 }
 
@@ -25,6 +28,14 @@ var errVersion = errors.New("cache: a version must not be negative")
 // Invalidate drops id everywhere, voids loads under way, and refuses fills of
 // versions below version (0: unknown; only what is there now is dropped).
 // Values without a version are not compared with it.
+//
+// It waits for Redis, up to HardTimeout. That Redis is away is no error: then
+// the receipt says Queued. Under the Acknowledged promise it waits for the
+// other nodes besides, 4 s at most, and mostly a millisecond. When ctx ends
+// before, or the engine is closed, it returns at once with that error, and with
+// a receipt of how far it has come; the invalidation itself goes on. So an error
+// of ctx never means that it did not happen, but that it may be under way
+// still, and that this node, too, may yet serve the old value.
 func (l *Layer[V]) Invalidate(ctx context.Context, id string, version int64, opts ...Option) (Receipt, error) {
 	c := newCall(opts)
 	return l.invalidate(ctx, strings.Clone(id), version, l.promised(&c))
@@ -46,25 +57,25 @@ func (l *layer) invalidate(ctx context.Context, id string, version int64, promis
 	l.stats.invalidations.Add(1)
 	rec := Receipt{Version: e.raise(key, version), Nodes: 1, Acknowledged: 1}
 	e.drop(key)
+	var err error
 	if r := e.remote; r != nil {
-		rec.Remote = r.tell(ctx, func(ctx context.Context, c rueidis.Client) error {
-			floor, err := r.invalidate(ctx, c, l.key(id), version, version == 0)
-			rec.Version = max(rec.Version, floor)
-			return err
-		}, func() { r.missed.addKey(key, version) })
-		// Once more: what this node read between the two is not pushed to it,
-		// because the invalidation came from itself.
-		e.drop(key)
-		if err := rec.settle(ctx, r, promise, logKey+l.key(id)); err != nil {
-			return rec, err
-		}
+		_, err = r.send(ctx, &rec, promise, errand{
+			do: func(ctx context.Context, c rueidis.Client) (t told, err error) {
+				t.floor, err = r.invalidate(ctx, c, l.key(id), version, version == 0)
+				return t, err
+			},
+			queue: func() { r.missed.addKey(key, version) },
+			after: func(told) { e.drop(key) },
+			entry: logKey + l.key(id),
+		})
 	}
 	rec.Elapsed = time.Since(began)
 	e.invalidated(l, id, rec)
-	return rec, nil
+	return rec, err
 }
 
 // InvalidateGroup makes every entry of the group unreachable at once, in O(1).
+// It waits as Invalidate does.
 func (e *Engine) InvalidateGroup(ctx context.Context, group string, opts ...Option) (Receipt, error) {
 	if err := checkGroup(group); err != nil {
 		return Receipt{}, err
@@ -72,7 +83,8 @@ func (e *Engine) InvalidateGroup(ctx context.Context, group string, opts ...Opti
 	return e.invalidateGroup(ctx, strings.Clone(group), e.promised(opts))
 }
 
-// Clear makes every entry of every layer unreachable at once, in O(1).
+// Clear makes every entry of every layer unreachable at once, in O(1). It waits
+// as Invalidate does.
 func (e *Engine) Clear(ctx context.Context, opts ...Option) (Receipt, error) {
 	return e.invalidateGroup(ctx, groupAll, e.promised(opts))
 }
@@ -91,24 +103,6 @@ func (e *Engine) promised(opts []Option) Promise {
 	return Bounded
 }
 
-// settle waits as long as the promise demands, and notes who is known to have
-// heard.
-func (rec *Receipt) settle(ctx context.Context, r *remote, promise Promise, entry string) (err error) {
-	rec.Queued = !rec.Remote
-	rec.Nodes = max(int(r.fleet.size.Load()), 1)
-	switch {
-	case !rec.Remote:
-	case promise == Strict:
-		rec.Acknowledged = rec.Nodes // they ask before they serve
-	case promise == Acknowledged:
-		rec.Nodes, rec.Acknowledged, err = r.fleet.announce(ctx, entry)
-		if ctx.Err() == nil {
-			err = nil // Redis went away meanwhile: the receipt says who is known to have heard
-		}
-	}
-	return err
-}
-
 func (e *Engine) invalidateGroup(ctx context.Context, group string, promise Promise) (Receipt, error) {
 	began := time.Now()
 	if !e.begin() {
@@ -117,16 +111,16 @@ func (e *Engine) invalidateGroup(ctx context.Context, group string, promise Prom
 	defer e.work.Done()
 	rec := Receipt{Nodes: 1, Acknowledged: 1}
 	e.gens.kill(group)
+	var err error
 	if r := e.remote; r != nil {
-		rec.Remote = r.tell(ctx, func(ctx context.Context, c rueidis.Client) error {
-			return r.bump(ctx, c, group)
-		}, func() { r.missed.addGroup(group) })
-		e.gens.kill(group) // as in invalidate
-		if err := rec.settle(ctx, r, promise, logGroup+group); err != nil {
-			return rec, err
-		}
+		_, err = r.send(ctx, &rec, promise, errand{
+			do:    func(ctx context.Context, c rueidis.Client) (told, error) { return told{}, r.bump(ctx, c, group) },
+			queue: func() { r.missed.addGroup(group) },
+			after: func(told) { e.gens.kill(group) },
+			entry: logGroup + group,
+		})
 	}
 	rec.Elapsed = time.Since(began)
 	e.invalidated(nil, group, rec)
-	return rec, nil
+	return rec, err
 }

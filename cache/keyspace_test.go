@@ -107,7 +107,7 @@ func TestUnknownIDsLeaveNothingForLong(t *testing.T) {
 		v, err := a.Get(t.Context(), "x", s.load("x"), cache.InGroup("g"))
 		want(t, v, err, fmt.Sprint(i))
 		if i == 2 {
-			ok, err := a.Replace(t.Context(), "x", i+1, i+2, "replaced", cache.InGroup("g"))
+			ok, _, err := a.Replace(t.Context(), "x", i+1, i+2, "replaced", cache.InGroup("g"))
 			want(t, ok, err, true)
 		}
 		if g, x := ttl("gen:g"), ttl("thing:x"); g < x {

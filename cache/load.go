@@ -54,6 +54,10 @@ func (l *layer) fly(ctx context.Context, f *flight, g grant, load loader) {
 	go func() {
 		defer e.work.Done()
 		defer cancel()
+		if f.background {
+			stop := context.AfterFunc(e.closing, func() { e.dismiss(f) })
+			defer stop()
+		}
 		it, source, err := (*item)(nil), FromLoad, errExited
 		defer func() {
 			e.land(f, it, source, err)

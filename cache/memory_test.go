@@ -309,13 +309,13 @@ func TestReplace(t *testing.T) {
 	s.set("a", "1", 1)
 	v, err := l.Get(t.Context(), "a", s.load("a"))
 	want(t, v, err, "1")
-	ok, err := l.Replace(t.Context(), "a", 1, 2, "2")
+	ok, _, err := l.Replace(t.Context(), "a", 1, 2, "2")
 	want(t, ok, err, true)
 	s.set("a", "2", 2)
 	v, err = l.Get(t.Context(), "a", s.load("a"))
 	want(t, v, err, "2")
 	// Someone missed version 3: what is cached (2) is not what 4 builds on.
-	ok, err = l.Replace(t.Context(), "a", 3, 4, "4")
+	ok, _, err = l.Replace(t.Context(), "a", 3, 4, "4")
 	want(t, ok, err, false)
 	if _, ok := l.Peek(t.Context(), "a"); ok {
 		t.Fatal("an outdated entry was left")

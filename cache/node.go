@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -36,25 +35,52 @@ func (e *Engine) Nodes(ctx context.Context) ([]Node, error) {
 	if r == nil {
 		return []Node{self}, nil
 	}
-	var nodes []Node
-	err := r.within(ctx, func(ctx context.Context) (err error) {
-		nodes, err = r.nodes(ctx)
-		return err
-	})
+	members, err := r.members(ctx)
 	if err != nil {
 		self.Live = r.fleet.leased()
 		return []Node{self}, err
 	}
-	slices.SortFunc(nodes, func(a, b Node) int {
+	nodes := make([]Node, 0, len(members))
+	for _, m := range members {
+		nodes = append(nodes, m.Node)
+	}
+	return nodes, nil
+}
+
+// fleetNode is a node as it is registered.
+type fleetNode struct {
+	id string
+	Node
+}
+
+// memberID is what a node registers under. Nodes of one name would else be
+// taken for one, and its lease for theirs.
+func memberID(name string) string { return name + "/" + newToken().String() }
+
+// memberName gives the name that an id was made of.
+func memberName(id string) string {
+	if i := strings.LastIndexByte(id, '/'); i >= 0 && parseToken(id[i+1:]) != 0 {
+		return id[:i]
+	}
+	return id
+}
+
+// members reads the registry: live nodes first, then by name.
+func (r *remote) members(ctx context.Context) (members []fleetNode, err error) {
+	err = r.within(ctx, func(ctx context.Context) (err error) {
+		members, err = r.registered(ctx)
+		return err
+	})
+	slices.SortFunc(members, func(a, b fleetNode) int {
 		if a.Live != b.Live {
 			if a.Live {
 				return -1
 			}
 			return 1
 		}
-		return cmp.Compare(a.Name, b.Name)
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.id, b.id))
 	})
-	return nodes, nil
+	return members, err
 }
 
 // fleetNodesScript gives {now, seq, field, value...}.
@@ -68,8 +94,8 @@ end
 return reply
 `)
 
-// nodes reads the registry.
-func (r *remote) nodes(ctx context.Context) ([]Node, error) {
+// registered reads the registry, in no order.
+func (r *remote) registered(ctx context.Context) ([]fleetNode, error) {
 	m, err := r.scriptKeys(ctx, fleetNodesScript, r.fleetKeys()[:1])
 	if err != nil {
 		return nil, err
@@ -86,12 +112,12 @@ func (r *remote) nodes(ctx context.Context) ([]Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cache: fleet reply: %w", err)
 	}
-	byName := make(map[string]*Node)
-	node := func(name string) *Node {
-		if byName[name] == nil {
-			byName[name] = &Node{Name: name, Self: name == r.engine.o.Node, Behind: seq}
+	byID := make(map[string]*fleetNode)
+	of := func(id string) *fleetNode {
+		if byID[id] == nil {
+			byID[id] = &fleetNode{id: id, Node: Node{Name: memberName(id), Self: id == r.fleet.id, Behind: seq}}
 		}
-		return byName[name]
+		return byID[id]
 	}
 	for fields := reply[2:]; len(fields) >= 2; fields = fields[2:] {
 		field, _ := fields[0].ToString()
@@ -99,24 +125,24 @@ func (r *remote) nodes(ctx context.Context) ([]Node, error) {
 		if err != nil {
 			continue
 		}
-		if name, ok := strings.CutPrefix(field, "end:"); ok {
+		if id, ok := strings.CutPrefix(field, "end:"); ok {
 			left := time.Duration(value-now) * time.Millisecond
-			n := node(name)
+			n := of(id)
 			n.Live, n.Lease, n.Seen = left > 0, max(left, 0), max(memoryLease-left, 0)
-		} else if name, ok := strings.CutPrefix(field, "cursor:"); ok {
-			node(name).Behind = max(seq-value, 0)
+		} else if id, ok := strings.CutPrefix(field, "cursor:"); ok {
+			of(id).Behind = max(seq-value, 0)
 		}
 	}
-	nodes := make([]Node, 0, len(byName))
-	for n := range maps.Values(byName) {
-		nodes = append(nodes, *n)
+	members := make([]fleetNode, 0, len(byID))
+	for _, m := range byID {
+		members = append(members, *m)
 	}
-	return nodes, nil
+	return members, nil
 }
 
 // met are the live nodes that were seen last.
 type met struct {
-	names  []string // sorted; only the fleet's own goroutine uses it
+	others map[string]string // names by ids; only the fleet's own goroutine uses it
 	rounds int
 }
 
@@ -128,25 +154,24 @@ func (f *fleet) meet(ctx context.Context, changed bool) {
 	if e.o.OnEvent == nil || !changed && f.met.rounds%8 != 0 {
 		return
 	}
-	all, err := e.Nodes(ctx)
+	members, err := f.remote.members(ctx)
 	if err != nil {
 		return
 	}
-	var names []string
-	for _, n := range all {
-		if n.Live && !n.Self {
-			names = append(names, n.Name)
+	others := make(map[string]string)
+	for _, m := range members {
+		if !m.Live || m.Self {
+			continue
+		}
+		others[m.id] = m.Name
+		if _, known := f.met.others[m.id]; !known {
+			e.emit(Event{Kind: EventNode, State: "joined", Node: m.Name, Message: "node " + m.Name + " is there"})
 		}
 	}
-	for _, name := range names {
-		if !slices.Contains(f.met.names, name) {
-			e.emit(Event{Kind: EventNode, State: "joined", Node: name, Message: "node " + name + " is there"})
-		}
-	}
-	for _, name := range f.met.names {
-		if !slices.Contains(names, name) {
+	for id, name := range f.met.others {
+		if _, still := others[id]; !still {
 			e.emit(Event{Kind: EventNode, State: "left", Node: name, Message: "node " + name + " left, or its lease ran out"})
 		}
 	}
-	f.met.names = names
+	f.met.others = others
 }

@@ -257,7 +257,7 @@ func TestReplaceAcrossNodes(t *testing.T) {
 		if v%2 == 0 {
 			from, other = b, a
 		}
-		ok, err := from.Replace(t.Context(), "x", v-1, v, fmt.Sprint(v), g)
+		ok, _, err := from.Replace(t.Context(), "x", v-1, v, fmt.Sprint(v), g)
 		want(t, ok, err, true)
 		got, err := from.Get(t.Context(), "x", s.load("x"), g)
 		want(t, got, err, fmt.Sprint(v))
@@ -268,7 +268,7 @@ func TestReplaceAcrossNodes(t *testing.T) {
 	}
 	wantLoads(t, &s, 1)
 	// Another layer version, other groups, an older version: all invalidate.
-	ok, err := a.Replace(t.Context(), "x", 27, 30, "30", g)
+	ok, _, err := a.Replace(t.Context(), "x", 27, 30, "30", g)
 	want(t, ok, err, false)
 	if en, ok := b.Peek(t.Context(), "x", g); ok {
 		t.Fatalf("left behind: %+v", en)
@@ -281,7 +281,7 @@ func TestReplaceAcrossNodes(t *testing.T) {
 	s.set("x", "30", 30)
 	v, err := a.Get(t.Context(), "x", s.load("x"), g)
 	want(t, v, err, "30")
-	ok, err = a.Replace(t.Context(), "x", 30, 31, "31", cache.InGroup("h"))
+	ok, _, err = a.Replace(t.Context(), "x", 30, 31, "31", cache.InGroup("h"))
 	want(t, ok, err, false)
 }
 

@@ -2,8 +2,8 @@ package cache
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -21,7 +21,7 @@ func openRemote(e *Engine) error {
 		ready:  make(chan struct{}),
 	}
 	e.remote = r
-	r.fleet = fleet{remote: r, kick: make(chan struct{}, 1)}
+	r.fleet = fleet{remote: r, id: memberID(e.o.Node), kick: make(chan struct{}, 1)}
 	r.fleet.cursor.Store(-1)
 	r.soft.clock, r.soft.after = e.clock, e.o.SoftTimeout
 	r.breaker.slow, r.breaker.tell = e.o.SoftTimeout/2, r.trip
@@ -143,18 +143,29 @@ func (r *remote) recover(ctx context.Context) bool {
 	return true
 }
 
-// replay tells Redis the invalidations that it missed.
+// replay tells Redis the invalidations that it missed. One that it refuses
+// would be refused each time, and Redis never be trusted again: instead of such
+// a one everything is invalidated.
 func (r *remote) replay(ctx context.Context, c rueidis.Client) error {
 	keys, groups := r.missed.take()
+	var refused error
+	again := func(do func(context.Context) error) error {
+		err := r.within(ctx, do)
+		if refusal(err) {
+			refused = err
+			return nil
+		}
+		return err
+	}
 	for g := range groups {
-		if err := r.within(ctx, func(ctx context.Context) error { return r.bump(ctx, c, g) }); err != nil {
+		if err := again(func(ctx context.Context) error { return r.bump(ctx, c, g) }); err != nil {
 			r.missed.giveBack(keys, groups)
 			return err
 		}
 		delete(groups, g)
 	}
 	for k, v := range keys {
-		err := r.within(ctx, func(ctx context.Context) error {
+		err := again(func(ctx context.Context) error {
 			_, err := r.invalidate(ctx, c, k.layer.key(k.id), v.version, v.always)
 			return err
 		})
@@ -164,32 +175,19 @@ func (r *remote) replay(ctx context.Context, c rueidis.Client) error {
 		}
 		delete(keys, k)
 	}
-	return nil
+	if refused == nil {
+		return nil
+	}
+	r.engine.o.Logger.Warn("cache: redis refuses an invalidation, so everything is invalidated", "error", refused)
+	err := r.within(ctx, func(ctx context.Context) error { return r.bump(ctx, c, groupAll) })
+	if err != nil {
+		r.missed.addGroup(groupAll)
+	}
+	return err
 }
 
-// within gives f the hard timeout.
-func (r *remote) within(ctx context.Context, f func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, r.engine.o.HardTimeout)
-	defer cancel()
-	return f(ctx)
-}
-
-// tell carries out an invalidation in Redis, now or when it is back: then it
-// reports false. An invalidation of which nobody knows whether Redis has it
-// closes Redis off until it is replayed.
-func (r *remote) tell(ctx context.Context, do func(context.Context, rueidis.Client) error, queue func()) bool {
-	err := errAway
-	if c, ok := r.client(); ok {
-		err = r.within(context.WithoutCancel(ctx), func(ctx context.Context) error { return do(ctx, c) })
-	}
-	if err == nil {
-		return true
-	}
-	queue()
-	if !errors.Is(err, errAway) {
-		r.trip(err)
-	} else {
-		r.wake()
-	}
-	return false
+// refusal says whether Redis will say the same each time it is asked.
+func refusal(err error) bool {
+	reply, ok := rueidis.IsRedisErr(err)
+	return ok && !unfit(reply.Error()) && !strings.HasPrefix(reply.Error(), "OOM") && !strings.HasPrefix(reply.Error(), "MISCONF")
 }

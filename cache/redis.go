@@ -104,6 +104,13 @@ func unfit(reply string) bool {
 	return false
 }
 
+// foreign says whether a key holds what is none of ours: of another type.
+// The next script that wants the key removes it, see stringOf.
+func foreign(err error) bool {
+	reply, ok := rueidis.IsRedisErr(err)
+	return ok && strings.HasPrefix(reply.Error(), "WRONGTYPE")
+}
+
 // bytesOf gives the bytes of a reply that nobody else has, without a copy.
 // They must not be changed.
 func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
@@ -123,6 +130,9 @@ func (r *remote) scriptKeys(ctx context.Context, s *rueidis.Lua, keys []string, 
 func (r *remote) exec(ctx context.Context, c rueidis.Client, s *rueidis.Lua, keys []string, args ...string) (rueidis.RedisMessage, error) {
 	began := r.engine.now()
 	m, err := s.Exec(ctx, c, keys, args).ToMessage()
+	if impatient(ctx, err) {
+		return m, err
+	}
 	return m, r.note(began, err)
 }
 
@@ -206,6 +216,10 @@ func (r *remote) invalidate(ctx context.Context, c rueidis.Client, key string, v
 	if err != nil {
 		return 0, err
 	}
+	return readFloor(m)
+}
+
+func readFloor(m rueidis.RedisMessage) (int64, error) {
 	s, err := m.ToString()
 	if err != nil || s == "" {
 		return 0, err
@@ -213,16 +227,25 @@ func (r *remote) invalidate(ctx context.Context, c rueidis.Client, key string, v
 	return strconv.ParseInt(s, 16, 64)
 }
 
-// replace swaps a sealed entry in, and says whether it did.
-func (r *remote) replace(ctx context.Context, key string, old, version int64, sealed []byte, ttl time.Duration, tokens int) (bool, error) {
+// replace swaps a sealed entry in, or invalidates.
+func (r *remote) replace(ctx context.Context, key string, old, version int64, sealed []byte, ttl time.Duration, tokens int) (t told, err error) {
 	s := rueidis.BinaryString(sealed)
 	m, err := r.script(ctx, replaceScript, key, fullHex(old), fullHex(version), s, millis(ttl),
 		s[headerFixed:headerFixed+8*tokens], millis(floorTTL), s[4:6])
 	if err != nil {
-		return false, err
+		return t, err
 	}
-	n, err := m.AsInt64()
-	return n == 1, err
+	reply, err := m.ToArray()
+	if err != nil || len(reply) != 2 {
+		return t, fmt.Errorf("cache: replace reply: %w", err)
+	}
+	n, err := reply[0].AsInt64()
+	if err != nil {
+		return t, fmt.Errorf("cache: replace reply: %w", err)
+	}
+	t.stored = n == 1
+	t.floor, err = readFloor(reply[1])
+	return t, err
 }
 
 func generationTTL(group string) time.Duration {
@@ -274,9 +297,8 @@ func (r *remote) prolong(ctx context.Context, it *item) {
 
 // bump gives a group a new generation.
 func (r *remote) bump(ctx context.Context, c rueidis.Client, group string) error {
-	began := r.engine.now()
-	return r.note(began, c.Do(ctx, c.B().Set().Key(r.generationKey(group)).Value(newToken().String()).
-		PxMilliseconds(generationTTL(group).Milliseconds()).Build()).Error())
+	_, err := r.exec(ctx, c, bumpScript, []string{r.generationKey(group)}, newToken().String(), millis(generationTTL(group)))
+	return err
 }
 
 func (r *remote) ping(ctx context.Context, c rueidis.Client) error {

@@ -18,6 +18,9 @@ import (
 //	end:NODE    when the node's lease ends
 //	cursor:NODE how many entries the node has carried out
 //
+// where NODE is a name and a random part, because several nodes may have one
+// name: see memberID.
+//
 // After a loss (eviction, flush, restart, failover) there may be nodes that
 // hold a lease which the new registry knows nothing of. So until it is as old
 // as a lease lives, everyone waits.
@@ -26,7 +29,7 @@ import (
 var (
 	// fleetRenewScript gives {renewed 0/1, lapsed 0/1, lost 0/1, seq, live
 	// nodes, entries...}. ARGV: node, cursor, lease ms, ms to keep.
-	fleetRenewScript = rueidis.NewLuaScript(fleetNow + `
+	fleetRenewScript = rueidis.NewLuaScript(fleetNow + fleetOwn + `
 redis.call('HSETNX', KEYS[1], 'since', now)
 local seq = tonumber(redis.call('HGET', KEYS[1], 'seq') or '0')
 local cursor = tonumber(ARGV[2])
@@ -61,7 +64,7 @@ return {1, lease > now and 0 or 1, 0, seq, live}
 
 	// fleetAnnounceScript gives the entry's number. ARGV: entry, channel, log
 	// length, ms to keep.
-	fleetAnnounceScript = rueidis.NewLuaScript(fleetNow + `
+	fleetAnnounceScript = rueidis.NewLuaScript(fleetNow + fleetOwn + `
 redis.call('HSETNX', KEYS[1], 'since', now)
 local seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
 redis.call('RPUSH', KEYS[2], ARGV[1])
@@ -105,6 +108,20 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 `
 
+// fleetOwn goes before what writes to the fleet's keys. What is there of
+// another type goes: then the registry begins anew, as after a loss. The
+// second write takes no memory, and so lets those after it through when the
+// server is full.
+const fleetOwn = `
+for i, kind in ipairs({'hash', 'list'}) do
+  local is = redis.call('TYPE', KEYS[i]).ok
+  if is ~= kind and is ~= 'none' then
+    redis.call('UNLINK', KEYS[1], KEYS[2])
+  end
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+`
+
 // fleetKept is how long the fleet's keys outlive its last sign of life, in ms.
 const fleetKept = "3600000"
 
@@ -124,7 +141,7 @@ type fleetReply struct {
 }
 
 func (r *remote) renewFleet(ctx context.Context, cursor int64) (reply fleetReply, err error) {
-	m, err := r.scriptKeys(ctx, fleetRenewScript, r.fleetKeys(), r.engine.o.Node, strconv.FormatInt(cursor, 10), millis(memoryLease), fleetKept)
+	m, err := r.scriptKeys(ctx, fleetRenewScript, r.fleetKeys(), r.fleet.id, strconv.FormatInt(cursor, 10), millis(memoryLease), fleetKept)
 	if err != nil {
 		return reply, err
 	}
@@ -179,7 +196,7 @@ type standing struct {
 }
 
 func (r *remote) standing(ctx context.Context, a announced) (s standing, err error) {
-	m, err := r.scriptKeys(ctx, fleetPendingScript, r.fleetKeys(), r.engine.o.Node, strconv.FormatInt(a.seq, 10), millis(memoryLease), a.since)
+	m, err := r.scriptKeys(ctx, fleetPendingScript, r.fleetKeys(), r.fleet.id, strconv.FormatInt(a.seq, 10), millis(memoryLease), a.since)
 	if err != nil {
 		return s, err
 	}
@@ -197,7 +214,7 @@ func (r *remote) resetFleet(ctx context.Context, c rueidis.Client) error {
 }
 
 func (r *remote) leaveFleet(ctx context.Context) error {
-	_, err := r.scriptKeys(ctx, fleetLeaveScript, r.fleetKeys(), r.engine.o.Node)
+	_, err := r.scriptKeys(ctx, fleetLeaveScript, r.fleetKeys(), r.fleet.id)
 	return err
 }
 
@@ -226,7 +243,7 @@ func (r *remote) check(ctx context.Context, key string, groups []string) (mark u
 	began := r.engine.now()
 	for i, reply := range c.DoMulti(ctx, commands...) {
 		s, err := reply.ToString()
-		if err = r.note(began, err); err != nil && !rueidis.IsRedisNil(err) {
+		if err = r.note(began, err); err != nil && !rueidis.IsRedisNil(err) && !foreign(err) {
 			return 0, nil, err
 		}
 		if i == 0 {

@@ -17,13 +17,13 @@ var (
 	// read of his stream. KEYS[4] is the note. ARGV[5]: its ms.
 	claimScript = rueidis.NewLuaScript(valueOrLease + `
 redis.call('SET', KEYS[4], '1', 'PX', ARGV[5])
-return {3, redis.call('GET', KEYS[2])}
+return {3, get(KEYS[2])}
 `)
 
 	// supersedeScript takes a lease away from its holder: 1 when it did.
 	// KEYS: lease. ARGV: the holder's nonce, the new one, ms.
-	supersedeScript = rueidis.NewLuaScript(`
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+	supersedeScript = rueidis.NewLuaScript(stringOf + `
+if get(KEYS[1]) ~= ARGV[1] then
   return 0
 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
@@ -34,9 +34,9 @@ return 1
 	// renewScript prolongs a lease: 1; 2 when the lease is lost and only what
 	// the holder publishes goes on; 0 when that is lost as well. KEYS: lease,
 	// maker. ARGV: nonce, ms.
-	renewScript = rueidis.NewLuaScript(`
+	renewScript = rueidis.NewLuaScript(stringOf + `
 local made = redis.call('PEXPIRE', KEYS[2], ARGV[2])
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+if get(KEYS[1]) ~= ARGV[1] then
   return 2 * made
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
@@ -45,9 +45,9 @@ return 1
 `)
 
 	// releaseScript gives a lease back. KEYS: lease, maker. ARGV: nonce.
-	releaseScript = rueidis.NewLuaScript(`
+	releaseScript = rueidis.NewLuaScript(stringOf + `
 redis.call('DEL', KEYS[2])
-if redis.call('GET', KEYS[1]) == ARGV[1] then
+if get(KEYS[1]) == ARGV[1] then
   return redis.call('DEL', KEYS[1])
 end
 return 0
@@ -55,12 +55,12 @@ return 0
 
 	// abandonScript is releaseScript unless somebody follows: then 0. KEYS:
 	// lease, maker, the note that somebody follows. ARGV: nonce.
-	abandonScript = rueidis.NewLuaScript(`
+	abandonScript = rueidis.NewLuaScript(stringOf + `
 if redis.call('EXISTS', KEYS[3]) == 1 then
   return 0
 end
 redis.call('DEL', KEYS[2])
-if redis.call('GET', KEYS[1]) == ARGV[1] then
+if get(KEYS[1]) == ARGV[1] then
   redis.call('DEL', KEYS[1])
 end
 return 1

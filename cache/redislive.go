@@ -65,9 +65,13 @@ func (r *remote) followed(ctx context.Context, key string) bool {
 // the lease.
 //
 //nolint:gochecknoglobals // a compiled table
-var publishScript = rueidis.NewLuaScript(`
-if redis.call('GET', KEYS[1]) ~= ARGV[1] and redis.call('EXISTS', KEYS[3]) == 0 then
+var publishScript = rueidis.NewLuaScript(stringOf + `
+if get(KEYS[1]) ~= ARGV[1] and redis.call('EXISTS', KEYS[3]) == 0 then
   return 0
+end
+local kind = redis.call('TYPE', KEYS[2]).ok
+if kind ~= 'stream' and kind ~= 'none' then
+  redis.call('UNLINK', KEYS[2])
 end
 redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[4], '*', 'n', ARGV[1], 'k', ARGV[2], 'p', ARGV[3])
 redis.call('PEXPIRE', KEYS[2], ARGV[5])

@@ -3,81 +3,103 @@ package cache
 import (
 	"context"
 	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
 )
 
 // Replace updates a cached value in place: it stores v at version if what is
 // cached has the version old, and otherwise invalidates with that floor. It
 // reports whether it stored. Entries of other groups than the ones named, or
 // of their older generations, count as not cached.
-func (l *Layer[V]) Replace(ctx context.Context, id string, old, version int64, v V, opts ...Option) (bool, error) {
+//
+// In both cases what was cached is not served any more, as the receipt says:
+// it promises what Invalidate does, waits as that does, and gives the same
+// errors. With an error of ctx nobody knows whether v was stored, or will be;
+// when v can't be encoded, it is invalidated, and the error says so.
+func (l *Layer[V]) Replace(ctx context.Context, id string, old, version int64, v V, opts ...Option) (bool, Receipt, error) {
 	return l.replace(ctx, strings.Clone(id), old, version, v, ownCall(opts))
 }
 
-func (l *layer) replace(ctx context.Context, id string, old, version int64, v any, c call) (bool, error) {
+func (l *layer) replace(ctx context.Context, id string, old, version int64, v any, c call) (bool, Receipt, error) {
+	began := time.Now()
 	if err := c.check(id); err != nil {
-		return false, err
+		return false, Receipt{}, err
 	}
 	if old < 0 || version <= old {
-		return false, errVersion
+		return false, Receipt{}, errVersion
 	}
-	e, key := l.engine, memKey{l, id}
+	e, key, promise := l.engine, memKey{l, id}, l.promised(&c)
 	if !e.begin() {
-		return false, ErrClosed
+		return false, Receipt{}, ErrClosed
 	}
 	defer e.work.Done()
-	gens, err := e.gens.resolve(ctx, c.groups)
+	// That ctx has ended is no reason to leave the old value there.
+	gens, err := e.gens.resolve(context.WithoutCancel(ctx), c.groups)
+	var value []byte
+	if err == nil {
+		if value, err = l.encode(v); err == nil && len(value) > maxValue {
+			err = errTooLarge
+		}
+	}
 	if err != nil {
-		return false, err
+		rec, _ := l.invalidate(ctx, id, version, promise) // the old value is wrong whatever the new one is
+		return false, rec, err
 	}
 	it := l.newItem(Fill{Version: version}, false, 0, gens)
-	it.value = v
-	value, err := l.encode(v)
-	if err != nil {
-		_, _ = l.invalidate(ctx, id, version, l.promise) // the old value is wrong whatever the new one is
-		return false, err
-	}
-	it.size = uint32(len(value))
+	it.value, it.size = v, uint32(len(value))
 	if e.remote == nil {
-		if e.swap(key, old, it, c) {
-			l.stats.fills.Add(1)
-			return true, nil
+		if !e.swap(key, old, it, c) {
+			rec, err := l.invalidate(ctx, id, version, promise)
+			return false, rec, err
 		}
-	} else if l.replaceRemote(ctx, key, old, it, value) {
-		return true, nil
+		l.stats.fills.Add(1)
+		return true, Receipt{Version: version, Nodes: 1, Acknowledged: 1, Elapsed: time.Since(began)}, nil
 	}
-	_, err = l.invalidate(ctx, id, version, l.promise)
-	return false, err
-}
-
-// replaceRemote swaps an item in, in Redis and then in memory. Anything but a
-// clear success leaves it to the caller to invalidate.
-func (l *layer) replaceRemote(ctx context.Context, key memKey, old int64, it *item, value []byte) bool {
-	e := l.engine
 	sealed, ttl, ok := l.seal(it, value, e.now())
 	if !ok || !e.connected() {
-		return false
+		rec, err := l.invalidate(ctx, id, version, promise)
+		return false, rec, err
 	}
-	e.raise(key, it.version)
+	rec := Receipt{Version: e.raise(key, version), Nodes: 1, Acknowledged: 1}
 	e.drop(key)
-	w := watch{key: key}
-	e.watch(&w)
-	defer e.unwatch(&w)
-	done := false
-	err := e.remote.within(context.WithoutCancel(ctx), func(ctx context.Context) (err error) {
-		done, err = e.remote.replace(ctx, l.key(key.id), old, it.version, sealed, ttl, len(it.gens))
-		return err
-	})
-	if err != nil || !done {
-		return false
+	stored, err := e.remote.send(ctx, &rec, promise, l.exchange(key, old, it, sealed, ttl))
+	rec.Elapsed = time.Since(began)
+	if !stored {
+		l.stats.invalidations.Add(1)
+		e.invalidated(l, id, rec)
 	}
-	e.remote.prolong(e.remote.soft.context(), it)
-	e.publish(&w, it)
-	l.note(key.id, ttl)
-	l.stats.fills.Add(1)
-	if l.promise == Acknowledged {
-		_, _, _ = e.remote.fleet.announce(ctx, logKey+l.key(key.id))
+	return stored, rec, err
+}
+
+// exchange is the errand that puts an item in the place of one of version old,
+// in Redis and then in memory.
+func (l *layer) exchange(key memKey, old int64, it *item, sealed []byte, ttl time.Duration) errand {
+	e, r, full := l.engine, l.engine.remote, l.key(key.id)
+	w := &watch{key: key}
+	e.watch(w)
+	return errand{
+		do: func(ctx context.Context, c rueidis.Client) (told, error) {
+			t, err := r.replace(ctx, full, old, it.version, sealed, ttl, len(it.gens))
+			if err != nil && ctx.Err() == nil {
+				t.floor, err = r.invalidate(ctx, c, full, it.version, false)
+			}
+			return t, err
+		},
+		queue: func() { r.missed.addKey(key, it.version) },
+		after: func(t told) {
+			defer e.unwatch(w)
+			if !t.stored {
+				e.drop(key)
+				return
+			}
+			r.prolong(r.soft.context(), it)
+			e.publish(w, it)
+			l.note(key.id, ttl)
+			l.stats.fills.Add(1)
+		},
+		entry: logKey + full,
 	}
-	return true
 }
 
 // swap puts an item in place of one of version old, and voids what is under

@@ -113,7 +113,7 @@ func (l *Layers) contextGrew(ctx context.Context, threadID string, seq int64, ms
 	if e, ok := l.contexts.Peek(ctx, threadID, cache.InGroup(threadGroup(threadID)), cache.Uncounted()); ok && inRow && e.Value.Seq == first-1 {
 		tc := l.extend(e.Value, last, ms)
 		// Replace invalidates by itself when the entry has moved meanwhile.
-		if _, err := l.contexts.Replace(ctx, threadID, e.Version, contextVersion(last), tc, cache.InGroup(threadGroup(threadID))); err != nil {
+		if _, _, err := l.contexts.Replace(ctx, threadID, e.Version, contextVersion(last), tc, cache.InGroup(threadGroup(threadID))); err != nil {
 			l.log.WarnContext(ctx, "a thread context was not moved along", "thread", threadID, "error", err)
 		}
 		return
