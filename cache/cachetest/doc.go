@@ -4,6 +4,7 @@
 //
 // [Conformance] checks single calls on any backend.
 //
-// [Explore] is what tests and the command historycheck run; [Check] judges
-// any history. It needs redis-server.
+// [Explore] is what tests and the command historycheck run. [Check] judges any
+// history by comparing times; [Linearizable] has porcupine judge it, by search:
+// an opinion that doesn't depend on ours. It needs redis-server.
 package cachetest

@@ -2,7 +2,6 @@ package cachetest
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"strconv"
 	"sync"
@@ -14,43 +13,29 @@ import (
 	"github.com/dejahq/deja/internal/redistest"
 )
 
-// Exploration says how to look for stale reads: engines on one Redis, random
-// operations on a few keys, and faults in between.
-type Exploration struct {
-	Nodes    int           // default 3
-	Workers  int           // per node; default 3
-	Keys     int           // default 6
-	Duration time.Duration // default 5 s
-	Enough   int           // a run without faults follows, of a minute at most, until so many writes were acknowledged
-	Seed     uint64
-	Promise  cache.Promise // default Bounded
-	Topology string        // of Topologies; default Standalone
-	Faults   []string      // of FaultNames; default all that the topology can have; "none" for none
-	// Lag makes loads of odd keys bring an older version at times, as a
-	// replica of the source would. Floors keep such out of the cache, as long
-	// as Redis doesn't lose them: it needs Faults that don't.
-	Lag bool
-}
-
-// Report is what an exploration saw.
-type Report struct {
-	Reads, Writes, Failed int
-	Sources               map[string]int // of the reads
-	Faults                map[string]int
-	Acknowledged          int // writes
-	Stale                 []Stale
-	Worst                 time.Duration // age of the oldest stale read
+// TB is what Explore needs of a test. *testing.T has it; a program that is not
+// a test can implement it.
+type TB interface {
+	Helper()
+	Logf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Cleanup(func())
+	TempDir() string
 }
 
 // Explore starts servers and runs. It is deterministic in what it tries, not
 // in how the tries interleave.
-func Explore(ctx context.Context, tb redistest.TB, x Exploration) (Report, error) {
-	x = x.withDefaults()
+func Explore(ctx context.Context, tb TB, x Exploration) (Report, error) {
+	asked := x.Faults
+	x, err := x.resolve()
+	if err != nil {
+		return Report{}, err
+	}
 	redis, err := startRedis(tb, x.Topology)
 	if err != nil {
 		return Report{}, err
 	}
-	run := &run{x: x, redis: redis, newest: make([]atomic.Int64, x.Keys)}
+	run := &run{x: x, asked: asked, redis: redis, newest: make([]atomic.Int64, x.Keys)}
 	for i := range run.newest {
 		run.newest[i].Store(1)
 	}
@@ -61,56 +46,18 @@ func Explore(ctx context.Context, tb redistest.TB, x Exploration) (Report, error
 	}
 	run.settle(ctx)
 	run.began = time.Now()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var wg sync.WaitGroup
-	for n := range x.Nodes {
-		for w := range x.Workers {
-			wg.Go(func() { run.work(ctx, n, rand.New(rand.NewPCG(x.Seed, uint64(n*1000+w)))) })
-		}
-	}
-	spoilt, stop := context.WithTimeout(ctx, x.Duration)
-	defer stop()
-	faults := run.spoil(spoilt, rand.New(rand.NewPCG(x.Seed, 1<<32)))
-	for late := time.Now().Add(time.Minute); run.acknowledged.Load() < int64(x.Enough) && ctx.Err() == nil && time.Now().Before(late); {
-		pause(ctx, 20*time.Millisecond)
-	}
-	cancel()
-	wg.Wait()
+	var faults map[string]int
+	stoodStill := redistest.Standstill(func() { faults = run.explore(ctx) })
 	for _, e := range run.engines {
 		_ = e.Close()
 	}
-	return run.report(faults), nil
-}
-
-func (x Exploration) withDefaults() Exploration {
-	if x.Nodes == 0 {
-		x.Nodes = 3
-	}
-	if x.Workers == 0 {
-		x.Workers = 3
-	}
-	if x.Keys == 0 {
-		x.Keys = 6
-	}
-	if x.Duration == 0 {
-		x.Duration = 5 * time.Second
-	}
-	if x.Promise == 0 {
-		x.Promise = cache.Bounded
-	}
-	if x.Topology == "" {
-		x.Topology = Standalone
-	}
-	if x.Faults == nil {
-		x.Faults = FaultNames()
-	}
-	return x
+	return run.report(faults, stoodStill), nil
 }
 
 // run is an exploration under way.
 type run struct {
-	x        Exploration
+	x        Exploration // with its defaults
+	asked    []string    // Faults as they were asked for
 	redis    redis
 	networks []*network         // of the nodes
 	clocks   []*wallclock.Clock // of the nodes
@@ -127,7 +74,7 @@ type run struct {
 	failed  int
 }
 
-func (r *run) addNode(ctx context.Context, tb redistest.TB) error {
+func (r *run) addNode(ctx context.Context, tb TB) error {
 	way, clock := newNetwork(tb), &wallclock.Clock{}
 	options := r.redis.options
 	options.Dial = way.dial
@@ -166,6 +113,26 @@ func (r *run) settle(ctx context.Context) {
 			pause(ctx, 10*time.Millisecond)
 		}
 	}
+}
+
+// explore lets the clients work, spoils what they work with, and gives the
+// faults that came.
+func (r *run) explore(ctx context.Context) map[string]int {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	for n := range r.x.Nodes {
+		for w := range r.x.Workers {
+			wg.Go(func() { r.work(ctx, n, rand.New(rand.NewPCG(r.x.Seed, uint64(n*1000+w)))) })
+		}
+	}
+	faults := r.spoil(ctx, rand.New(rand.NewPCG(r.x.Seed, 1<<32)))
+	for late := time.Now().Add(time.Minute); r.acknowledged.Load() < int64(r.x.Enough) && ctx.Err() == nil && time.Now().Before(late); {
+		pause(ctx, 20*time.Millisecond)
+	}
+	cancel()
+	wg.Wait()
+	return faults
 }
 
 // work is one client of one node.
@@ -239,13 +206,13 @@ func (r *run) write(ctx context.Context, l *cache.Layer[int64], id string, k int
 	if r.x.Lag && k%2 == 1 {
 		way = 0 // the others raise no floor
 	}
-	if way == 9 && k%2 == 1 {
+	if way == 9 && k%2 == 1 && r.x.Promise != cache.Acknowledged {
 		old := r.newest[k].Load()
 		if !r.newest[k].CompareAndSwap(old, old+1) {
 			return 0, false
 		}
-		_, receipt, err := l.Replace(ctx, id, old, old+1, old+1, groups, promise)
-		return old + 1, r.holds(receipt, err)
+		stored, err := l.Replace(ctx, id, old, old+1, old+1, groups)
+		return old + 1, err == nil && stored
 	}
 	v := r.newest[k].Add(1)
 	var receipt cache.Receipt
@@ -260,15 +227,11 @@ func (r *run) write(ctx context.Context, l *cache.Layer[int64], id string, k int
 	default:
 		receipt, err = l.Invalidate(ctx, id, 0, promise)
 	}
-	return v, r.holds(receipt, err)
-}
-
-// holds says whether a write is one that nobody may read behind.
-func (r *run) holds(receipt cache.Receipt, err error) bool {
-	if r.x.Promise == cache.Acknowledged && receipt.Acknowledged < receipt.Nodes {
-		return false
+	acknowledged := err == nil && receipt.Remote
+	if r.x.Promise == cache.Acknowledged {
+		acknowledged = acknowledged && receipt.Acknowledged == receipt.Nodes
 	}
-	return err == nil && receipt.Remote
+	return v, acknowledged
 }
 
 // slowCodec takes its time at random, between a reply of Redis and what is
@@ -281,40 +244,6 @@ func (c slowCodec) Decode(b []byte) (int64, error) {
 		pause(context.Background(), time.Duration(rand.IntN(3000))*time.Microsecond)
 	}
 	return c.JSON.Decode(b)
-}
-
-func (r *run) report(faults map[string]int) Report {
-	rep := Report{Failed: r.failed, Faults: faults, Sources: make(map[string]int)}
-	for _, op := range r.history {
-		if op.Write {
-			rep.Acknowledged++
-		} else {
-			rep.Reads++
-			rep.Sources[op.Source]++
-		}
-	}
-	for i := range r.newest {
-		rep.Writes += int(r.newest[i].Load()) - 1
-	}
-	rep.Stale = Check(r.history)
-	for _, s := range rep.Stale {
-		rep.Worst = max(rep.Worst, s.Age)
-	}
-	return rep
-}
-
-// String gives the report in a few lines.
-func (r Report) String() string {
-	s := fmt.Sprintf("reads %d %v, writes %d (%d acknowledged), failed %d\nfaults %v\nstale reads %d, oldest by %v",
-		r.Reads, r.Sources, r.Writes, r.Acknowledged, r.Failed, r.Faults, len(r.Stale), r.Worst)
-	for i, v := range r.Stale {
-		if i == 5 {
-			s += fmt.Sprintf("\n  and %d more", len(r.Stale)-i)
-			break
-		}
-		s += fmt.Sprintf("\n  %v after %+v, read %+v", v.Age, v.Write, v.Read)
-	}
-	return s
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -50,14 +50,16 @@ func faults() map[string]fault {
 	}
 }
 
-// possible says whether a fault can befall a topology.
-func (r *run) possible(name string) bool {
-	return r.redis.replace != nil || name != "failover" && name != killing
-}
-
-// FaultNames lists what Explore can spoil. Failovers need a topology that has
-// them.
+// FaultNames lists what Explore can spoil.
 func FaultNames() []string { return slices.Sorted(maps.Keys(faults())) }
+
+// FaultsOf lists what can befall a topology: failovers only one that has
+// replicas.
+func FaultsOf(topology string) []string {
+	return slices.DeleteFunc(FaultNames(), func(name string) bool {
+		return (name == "failover" || name == killing) && topology != Sentinel && topology != Cluster
+	})
+}
 
 func upTo(random *rand.Rand, ms int) time.Duration {
 	return time.Duration(random.IntN(ms)) * time.Millisecond
@@ -99,21 +101,31 @@ func jump(_ context.Context, r *run, random *rand.Rand) {
 	r.clocks[random.IntN(len(r.clocks))].Set(by)
 }
 
-// spoil applies faults, one after the other, until ctx ends; then it leaves
-// everything whole.
+// eachWithin is how long a run goes on, at most, that is to see each fault.
+const eachWithin = 2 * time.Minute
+
+// spoil applies faults, one after the other, for as long as the run lasts;
+// then it leaves everything whole.
 func (r *run) spoil(ctx context.Context, random *rand.Rand) map[string]int {
-	count := make(map[string]int)
-	all := faults()
-	names := slices.DeleteFunc(slices.Clone(r.x.Faults), func(name string) bool { return all[name] == nil || !r.possible(name) })
-	for i := 0; ctx.Err() == nil; i++ {
+	over := time.Now().Add(r.x.Duration)
+	limit := r.x.Duration
+	if r.x.EachFault {
+		limit = max(limit, eachWithin)
+	}
+	ctx, stop := context.WithTimeout(ctx, limit)
+	defer stop()
+	all, count := faults(), make(map[string]int)
+	var deck []string
+	for ctx.Err() == nil && (time.Now().Before(over) || r.x.EachFault && len(count) < len(r.x.Faults)) {
 		pause(ctx, upTo(random, 400))
-		if ctx.Err() != nil || len(names) == 0 {
+		if ctx.Err() != nil || len(r.x.Faults) == 0 {
 			continue
 		}
-		name := names[random.IntN(len(names))]
-		if i == 0 && slices.Contains(names, killing) {
-			name = killing
+		if len(deck) == 0 {
+			deck = r.shuffle(random, len(count) == 0)
 		}
+		name := deck[0]
+		deck = deck[1:]
 		all[name](ctx, r, random)
 		count[name]++
 		if name == "failover" || name == killing {
@@ -121,4 +133,15 @@ func (r *run) spoil(ctx context.Context, random *rand.Rand) map[string]int {
 		}
 	}
 	return count
+}
+
+// shuffle puts the faults in an order of their own. The first time, killing is
+// the first: it needs time to be seen.
+func (r *run) shuffle(random *rand.Rand, first bool) []string {
+	deck := slices.Clone(r.x.Faults)
+	random.Shuffle(len(deck), func(i, j int) { deck[i], deck[j] = deck[j], deck[i] })
+	if i := slices.Index(deck, killing); first && i > 0 {
+		deck[0], deck[i] = deck[i], deck[0]
+	}
+	return deck
 }

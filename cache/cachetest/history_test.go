@@ -1,47 +1,32 @@
-package cachetest_test
+package cachetest
 
 import (
-	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/anishathalye/porcupine"
 	"pgregory.net/rapid"
-
-	"github.com/dejahq/deja/cache/cachetest"
 )
 
-// The model that Check decides by sorting, for porcupine, which decides by
-// search: a register of the newest version written, below which no read may be.
-func model() porcupine.Model {
-	return porcupine.Model{
-		Init: func() any { return int64(0) },
-		Step: func(state, input, output any) (bool, any) {
-			newest, op := state.(int64), input.(cachetest.Op)
-			if op.Write {
-				return true, max(newest, op.Version)
-			}
-			return op.Version >= newest, newest
-		},
-		DescribeOperation: func(input, _ any) string { return fmt.Sprint(input) },
-	}
-}
-
+// Check decides by comparing, porcupine by searching, whole histories and
+// windows of them: all three are of one opinion.
 func TestCheckAgreesWithPorcupine(t *testing.T) {
 	t.Parallel()
 	both := [2]int{}
 	rapid.Check(t, func(t *rapid.T) {
-		var history []cachetest.Op
+		var history []Op
+		keys := []string{"a", "b"}
 		for i := range rapid.IntRange(1, 12).Draw(t, "operations") {
 			start := time.Duration(rapid.IntRange(0, 40).Draw(t, "start"))
-			history = append(history, cachetest.Op{
-				Node: i, Key: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "key"),
+			history = append(history, Op{
+				Node: i, Key: rapid.SampledFrom(keys).Draw(t, "key"),
 				Write: rapid.Bool().Draw(t, "write"), Version: rapid.Int64Range(1, 5).Draw(t, "version"),
 				Start: start, End: start + 1 + time.Duration(rapid.IntRange(0, 20).Draw(t, "length")),
 			})
 		}
-		good := true
-		for _, key := range []string{"a", "b"} {
+		var broken []string
+		for _, key := range keys {
 			var ops []porcupine.Operation
 			for _, op := range history {
 				if op.Key == key {
@@ -50,18 +35,76 @@ func TestCheckAgreesWithPorcupine(t *testing.T) {
 					ops = append(ops, porcupine.Operation{ClientId: op.Node, Input: op, Call: int64(op.Start), Return: int64(op.End)})
 				}
 			}
-			good = good && porcupine.CheckOperations(model(), ops)
+			if !porcupine.CheckOperations(register(0), ops) {
+				broken = append(broken, key)
+			}
 		}
-		if stale := cachetest.Check(history); good != (len(stale) == 0) {
-			t.Fatalf("porcupine: %v, Check: %v\n%v", good, stale, history)
+		stale := make(map[string]bool)
+		for _, s := range Check(history) {
+			stale[s.Read.Key] = true
 		}
-		if good {
-			both[0]++
-		} else {
-			both[1]++
+		if len(stale) != len(broken) || slices.ContainsFunc(broken, func(key string) bool { return !stale[key] }) {
+			t.Fatalf("porcupine: %v, Check: %v\n%v", broken, stale, history)
 		}
+		for _, size := range []int{1, 3, windowSize} {
+			if o := linearizable(history, time.Minute, size); o.Undecided != 0 || !slices.Equal(o.Broken, broken) {
+				t.Fatalf("windows of %d: %v, whole: %v\n%v", size, o, broken, history)
+			}
+		}
+		both[min(len(broken), 1)]++
 	})
 	if both[0] == 0 || both[1] == 0 {
 		t.Fatalf("one-sided histories: %v", both)
+	}
+}
+
+func TestFewAreNotEnough(t *testing.T) {
+	t.Parallel()
+	enough := Report{Reads: fewReads, Acknowledged: fewWrites, Faults: map[string]int{"cut": 1}}
+	for _, asked := range [][]string{nil, {"none"}, {"cut"}} {
+		if s := enough.lacks(asked); s != "" {
+			t.Errorf("%v: %s", asked, s)
+		}
+	}
+	if s := enough.lacks([]string{"cut", "stall", "flush"}); s != "no stall, no flush" {
+		t.Error(s)
+	}
+	for _, r := range []Report{
+		{},
+		{Reads: fewReads - 1, Acknowledged: fewWrites, Faults: enough.Faults},
+		{Reads: fewReads, Acknowledged: fewWrites - 1, Faults: enough.Faults},
+		{Reads: fewReads, Acknowledged: fewWrites},
+	} {
+		if r.lacks(nil) == "" {
+			t.Errorf("%+v is taken for enough", r)
+		}
+	}
+}
+
+func TestExplorationsThatMakeNoSense(t *testing.T) {
+	t.Parallel()
+	for _, x := range []Exploration{
+		{Nodes: -1},
+		{Workers: -1},
+		{Keys: -2},
+		{Enough: -1},
+		{Duration: -1},
+		{Promise: 9},
+		{Topology: "ring"},
+		{Faults: []string{"connection-cut"}},
+		{Faults: []string{"cut", "none"}},
+		{Faults: []string{""}},
+		{Topology: TLS, Faults: []string{"failover"}},
+	} {
+		if _, err := Explore(t.Context(), t, x); err == nil {
+			t.Errorf("%+v passes", x)
+		}
+	}
+	x, err := Exploration{Topology: Cluster}.resolve()
+	if err != nil || !slices.Equal(x.Faults, FaultNames()) {
+		t.Errorf("%+v, %v", x, err)
+	}
+	if x, err = (Exploration{Faults: []string{"none"}}).resolve(); err != nil || len(x.Faults) != 0 {
+		t.Errorf("%+v, %v", x, err)
 	}
 }

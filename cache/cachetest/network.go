@@ -12,14 +12,14 @@ import (
 // network is one node's way to the servers, whichever they are: a proxy for
 // each. What befalls it befalls all of them.
 type network struct {
-	tb redistest.TB
+	tb TB
 
 	mu      sync.Mutex
 	proxies map[string]*redistest.Proxy
 	spoiled func(*redistest.Proxy) // nil: nothing is
 }
 
-func newNetwork(tb redistest.TB) *network {
+func newNetwork(tb TB) *network {
 	return &network{tb: tb, proxies: make(map[string]*redistest.Proxy)}
 }
 

@@ -30,7 +30,7 @@ type redis struct {
 	ready   func() // waits until all servers are well
 }
 
-func startRedis(tb redistest.TB, topology string) (redis, error) {
+func startRedis(tb TB, topology string) (redis, error) {
 	switch topology {
 	case Standalone:
 		return one(redistest.Start(tb)), nil

@@ -1,7 +1,7 @@
 // Package redistest starts real redis-server processes on loopback for tests:
 // one server ([Start]), a master with replicas and sentinels ([StartSentinel]),
 // a cluster ([StartCluster]), and a TCP proxy that spoils connections
-// ([NewProxy]).
+// ([NewProxy]). [Standstill] tells a slow machine from a slow program.
 //
 // Every process keeps its data in a directory of the test, ends with the test,
 // and on Linux also when the test process dies. A machine without redis-server
