@@ -137,11 +137,11 @@ func Conformance(t *testing.T, b Backend) {
 		"replace": func(t *testing.T, id string) {
 			get(t, first, id, "1", 1)
 			get(t, last, id, "1", 1)
-			if ok, err := last.Replace(t.Context(), id, 1, 2, "2"); !ok || err != nil {
+			if ok, _, err := last.Replace(t.Context(), id, 1, 2, "2"); !ok || err != nil {
 				t.Error(ok, err)
 			}
 			await(t, func() bool { return peek(first, id) == "2" })
-			if ok, err := first.Replace(t.Context(), id, 1, 2, "two"); ok || err != nil {
+			if ok, _, err := first.Replace(t.Context(), id, 1, 2, "two"); ok || err != nil {
 				t.Error(ok, err)
 			}
 		},

@@ -206,13 +206,13 @@ func (r *run) write(ctx context.Context, l *cache.Layer[int64], id string, k int
 	if r.x.Lag && k%2 == 1 {
 		way = 0 // the others raise no floor
 	}
-	if way == 9 && k%2 == 1 && r.x.Promise != cache.Acknowledged {
+	if way == 9 && k%2 == 1 {
 		old := r.newest[k].Load()
 		if !r.newest[k].CompareAndSwap(old, old+1) {
 			return 0, false
 		}
-		stored, err := l.Replace(ctx, id, old, old+1, old+1, groups)
-		return old + 1, err == nil && stored
+		_, receipt, err := l.Replace(ctx, id, old, old+1, old+1, groups, promise)
+		return old + 1, r.holds(receipt, err)
 	}
 	v := r.newest[k].Add(1)
 	var receipt cache.Receipt
@@ -227,11 +227,15 @@ func (r *run) write(ctx context.Context, l *cache.Layer[int64], id string, k int
 	default:
 		receipt, err = l.Invalidate(ctx, id, 0, promise)
 	}
-	acknowledged := err == nil && receipt.Remote
-	if r.x.Promise == cache.Acknowledged {
-		acknowledged = acknowledged && receipt.Acknowledged == receipt.Nodes
+	return v, r.holds(receipt, err)
+}
+
+// holds says whether a write is one that nobody may read behind.
+func (r *run) holds(receipt cache.Receipt, err error) bool {
+	if r.x.Promise == cache.Acknowledged && receipt.Acknowledged < receipt.Nodes {
+		return false
 	}
-	return v, acknowledged
+	return err == nil && receipt.Remote
 }
 
 // slowCodec takes its time at random, between a reply of Redis and what is
