@@ -38,7 +38,7 @@ type notes struct {
 
 // stretch is how long the layer's stretches are, in seconds.
 func (l *layer) stretch() int64 {
-	return max(int64((l.ttl+l.staleFor)/(stretches*time.Second)), 1)
+	return max(int64((l.ttl+l.staleIfError)/(stretches*time.Second)), 1)
 }
 
 // note remembers that an id was filled, to expire in ttl.

@@ -3,7 +3,6 @@ package cache
 import (
 	"math"
 	"math/rand/v2"
-	"time"
 )
 
 // Early refresh is the XFetch algorithm of A. Vattani, F. Chierichetti and
@@ -14,12 +13,6 @@ import (
 // earlyFrom is the moment before which the probability is under 1 in 20,000,
 // so that hits need no random number before it.
 func earlyFrom(it *item) int64 { return it.fresh - 10*it.delta }
-
-// putOff keeps a stale entry from being refreshed for a while.
-func (e *Engine) putOff(it *item) { it.retry.Store(e.now() + int64(refreshPause)) }
-
-// refreshPause is how long a failed refresh holds off the next one.
-const refreshPause = time.Second
 
 // usual says whether a hit at this time is one like any other: the item may
 // still be served from memory, and this hit isn't the one to refresh it.

@@ -60,20 +60,25 @@ func (l *layer) read(ctx context.Context, w *watch, c *call) (it *item, found []
 }
 
 // take makes an item of what Redis gave and keeps it in memory, if it is worth
-// that; nil when it is of no use to the call.
+// that; nil when it is of no use to the call, or only if there is nothing
+// better.
 func (l *layer) take(w *watch, b []byte, gens []*generation, c *call) *item {
 	e := l.engine
 	now, ahead := e.times()
 	it, ok := l.unsealAt(b, gens, now, ahead)
-	if !ok || now >= it.dead || !c.accepts(it, now) || guardFloor && e.under(w.key, it.version) {
+	if !ok || now >= l.usable(it) || !c.accepts(e, it) || guardFloor && e.under(w.key, it.version) {
 		return nil
 	}
-	if !e.worth(w.key) {
+	if e.worth(w.key) {
+		it.keepFor(now, l.memoryTTL)
+		e.keep(w, it)
+	} else {
 		it.epoch = w.epoch
-		return it
 	}
-	it.keepFor(now, l.memoryTTL)
-	e.keep(w, it)
+	if now >= l.servable(it) {
+		e.spare(w, it, FromRedis)
+		return nil
+	}
 	return it
 }
 
@@ -154,21 +159,15 @@ func (l *layer) hold(ctx context.Context, f *flight, g *grant) {
 	context.AfterFunc(ctx, g.keeper.release)
 }
 
-// fill puts what was loaded into the cache. An error means that the value
-// can't be encoded.
+// fill puts what was loaded into the cache. An error means that it can't be
+// cached at all; then what was there before, which the source has no more, is
+// removed.
 func (l *layer) fill(w *watch, g *grant, it *item) (bool, error) {
 	e := l.engine
-	var value []byte
-	if !it.negative {
-		var err error
-		if value, err = l.encode(it.value); err == nil && len(value) > maxValue {
-			err = errTooLarge
-		}
-		if err != nil {
-			l.stats.fillsRefused.Add(1)
-			return false, fmt.Errorf("cache: %s is not cached: %w", l.key(w.key.id), err)
-		}
-		it.size = uint32(len(value))
+	value, err := l.encoded(w, it)
+	if err != nil {
+		l.remove(w, g)
+		return false, err
 	}
 	ok := false
 	switch filled, known := l.fillRemote(w, g, it, value); {
@@ -186,6 +185,26 @@ func (l *layer) fill(w *watch, g *grant, it *item) (bool, error) {
 		l.stats.fillsRefused.Add(1)
 	}
 	return ok, nil
+}
+
+// encoded gives the bytes of an item that is to be cached.
+func (l *layer) encoded(w *watch, it *item) (value []byte, err error) {
+	switch {
+	case it.version < 0:
+		err = errVersion
+	case it.negative:
+		return nil, nil
+	default:
+		if value, err = l.encode(it.value); err == nil && len(value) > maxValue {
+			err = errTooLarge
+		}
+	}
+	if err != nil {
+		l.stats.fillsRefused.Add(1)
+		return nil, fmt.Errorf("cache: %s is not cached: %w", l.key(w.key.id), err)
+	}
+	it.size = uint32(len(value))
+	return value, nil
 }
 
 // errTooLarge is given for a value of more than maxValue bytes.

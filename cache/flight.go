@@ -12,10 +12,10 @@ type flight struct {
 	call       call
 	seq        uint64 // order of creation
 	background bool   // goes on without waiters
-	stale      *item  // what may be served if the load fails
 
 	// Guarded by the shard's lock.
 	waiters   int
+	began     int64              // the load; 0: not yet
 	cancel    context.CancelFunc // of the load; nil until it begins
 	abandoned bool               // all waiters left
 
@@ -26,13 +26,14 @@ type flight struct {
 	filled bool // Redis has it
 }
 
-// PanicError is what callers get when a loader panicked.
+// PanicError is what callers get when a loader panicked, or a codec.
 type PanicError struct {
+	Of    string // what panicked: "loader" or "codec"
 	Value any
 	Stack []byte
 }
 
-func (p *PanicError) Error() string { return fmt.Sprintf("cache: loader panicked: %v", p.Value) }
+func (p *PanicError) Error() string { return fmt.Sprintf("cache: %s panicked: %v", p.Of, p.Value) }
 
 // Unwrap gives the error that was panicked with, if it was one.
 func (p *PanicError) Unwrap() error {
@@ -40,10 +41,10 @@ func (p *PanicError) Unwrap() error {
 	return err
 }
 
-// rescue turns a panic into an error; it is deferred.
-func rescue(err *error) {
+// rescue turns a panic of a loader or codec into an error; it is deferred.
+func rescue(of string, err *error) {
 	if v := recover(); v != nil {
-		*err = &PanicError{Value: v, Stack: debug.Stack()}
+		*err = &PanicError{Of: of, Value: v, Stack: debug.Stack()}
 	}
 }
 
@@ -60,9 +61,9 @@ func (m *memory) join(key memKey, c call, seq uint64, background bool) (f *fligh
 		now := m.clock.NowNano()
 		switch {
 		case c.strict:
-		case now < it.Value.fresh && c.accepts(it.Value, now) && !background:
+		case now < it.Value.fresh && c.accepts(key.layer.engine, it.Value) && !background:
 			return nil, false, it.Value
-		case now < it.Value.dead && c.accepts(it.Value, now):
+		case now < key.layer.usable(it.Value) && c.accepts(key.layer.engine, it.Value):
 			stale = it.Value
 		}
 	}
@@ -76,11 +77,10 @@ func (m *memory) join(key memKey, c call, seq uint64, background bool) (f *fligh
 		}
 	}
 	f = &flight{
-		watch:      watch{key: key, epoch: m.epoch.Load()},
+		watch:      watch{key: key, epoch: m.epoch.Load(), stale: stale, staleFrom: FromMemory},
 		call:       c,
 		seq:        seq,
 		background: background,
-		stale:      stale,
 		waiters:    1,
 	}
 	f.watch.flight = f
@@ -123,7 +123,7 @@ func (m *memory) loading(f *flight, cancel context.CancelFunc) {
 	s := m.shard(f.key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f.cancel = cancel
+	f.cancel, f.began = cancel, f.key.layer.engine.now()
 	if f.done == nil {
 		f.done = make(chan struct{})
 	}

@@ -87,7 +87,8 @@ func (l *Layer[V]) lookup(ctx context.Context, id string, load Loader[V], c call
 }
 
 // Peek gives what is cached, if anything; it loads nothing and leaves no
-// lease. A remembered absence is nothing.
+// lease. A remembered absence is nothing. What is past its time, and may still
+// be served when a load fails, is given too, with Stale set.
 func (l *Layer[V]) Peek(_ context.Context, id string, opts ...Option) (Entry[V], bool) {
 	it, source := l.peek(strings.Clone(id), ownCall(opts))
 	if it == nil || it.negative {
@@ -147,8 +148,12 @@ func (l *layer) recall(id string, c *call) *item {
 		return nil
 	}
 	now := e.clock.NowNano()
-	if now >= it.early && !it.usual(now) || !c.accepts(it, now) {
+	if now >= it.early && !it.usual(now) || !c.accepts(e, it) {
 		return nil
+	}
+	if c.uncounted {
+		e.items.GetIfPresent(memKey{l, it.id}) // it is in use all the same
+		return it
 	}
 	l.memoryHit(it)
 	return it
@@ -163,14 +168,16 @@ func (l *layer) peek(id string, c call) (*item, Source) {
 	if usable && l.unverified(&c) {
 		asked = e.now()
 		it, _ = l.verify(e.remote.soft.context(), key, &c)
-	} else if en, ok := e.items.GetEntry(key); ok && en.Value.current(e) && c.accepts(en.Value, now) && now < en.Value.dead {
+	} else if en, ok := e.items.GetEntry(key); ok && en.Value.current(e) && now < l.usable(en.Value) && c.accepts(e, en.Value) {
 		it = en.Value
 	}
 	if it == nil && e.remote != nil && usable {
 		w := watch{key: key}
 		e.watch(&w)
 		asked = e.now()
-		it, _, _ = l.read(e.remote.soft.context(), &w, &c)
+		if it, _, _ = l.read(e.remote.soft.context(), &w, &c); it == nil {
+			it, _ = e.standIn(&w)
+		}
 		source = FromRedis
 		e.unwatch(&w)
 	}
@@ -181,7 +188,7 @@ func (l *layer) peek(id string, c call) (*item, Source) {
 	case c.claim && (it.negative || now >= it.fresh):
 		l.stats.misses.Add(1)
 	default:
-		it, source, _ = l.served(id, it, source, asked)
+		it, source, _ = l.served(&c, it, source, asked)
 	}
 	if it == nil {
 		return nil, ""
@@ -208,19 +215,25 @@ func (l *layer) obtain(ctx context.Context, id string, c call, load loader) (*it
 	if c.strict = l.unverified(&c); c.strict {
 		it, ok := l.verify(e.remote.soft.context(), key, &c)
 		if it != nil {
-			return l.served(id, it, FromMemory, asked)
+			return l.served(&c, it, FromMemory, asked)
 		}
 		c.refresh, c.away = c.refresh || !ok, !ok
 	} else if it := l.refreshing(ctx, key, c, load); it != nil {
-		return l.served(id, it, FromMemory, 0)
+		return l.served(&c, it, FromMemory, 0)
 	}
 	for {
 		f, lead, found := e.join(key, c, e.seq.Add(1), false)
 		if found != nil {
-			return l.served(id, found, FromMemory, 0)
+			return l.served(&c, found, FromMemory, 0)
 		}
-		if !(lead && l.lead(ctx, f, load)) && !e.await(ctx, f) {
-			return nil, "", context.Cause(ctx)
+		if !(lead && l.lead(ctx, f, load)) {
+			it, source, ok := l.await(ctx, f, &c, arrival)
+			switch {
+			case it != nil:
+				return l.served(&c, it, source, asked)
+			case !ok:
+				return nil, "", context.Cause(ctx)
+			}
 		}
 		if !lead && !f.serves(&c, arrival) {
 			continue
@@ -230,10 +243,10 @@ func (l *layer) obtain(ctx context.Context, id string, c call, load loader) (*it
 			source = FromShared
 		}
 		if f.err != nil {
-			l.unserved(source)
+			l.unserved(&c, source)
 			return f.item, source, f.err
 		}
-		return l.served(id, f.item, source, asked)
+		return l.served(&c, f.item, source, asked)
 	}
 }
 
@@ -255,21 +268,33 @@ func (f *flight) serves(c *call, arrival uint64) bool {
 	if f.source == FromLoad && f.seq > arrival {
 		return f.item.in(c.groups)
 	}
-	return c.accepts(f.item, f.key.layer.engine.now())
+	return c.accepts(f.key.layer.engine, f.item)
 }
 
 // unserved counts a call that got an error.
-func (l *layer) unserved(source Source) {
-	if source == FromShared {
+func (l *layer) unserved(c *call, source Source) {
+	switch {
+	case c.uncounted:
+	case source == FromShared:
 		l.stats.shared.Add(1)
-	} else {
+	default:
 		l.stats.misses.Add(1)
 	}
 }
 
 // served counts an answer to a call and turns a remembered absence into its
 // error. asked is when the call began to wait for Redis, 0 if it didn't.
-func (l *layer) served(id string, it *item, source Source, asked int64) (*item, Source, error) {
+func (l *layer) served(c *call, it *item, source Source, asked int64) (*item, Source, error) {
+	if !c.uncounted {
+		l.count(it, source, asked)
+	}
+	if it.negative {
+		return it, source, ErrNotFound
+	}
+	return it, source, nil
+}
+
+func (l *layer) count(it *item, source Source, asked int64) {
 	s := &l.stats
 	if asked != 0 && (source == FromMemory || source == FromRedis) {
 		s.hitTimes.record(time.Duration(l.engine.now() - asked))
@@ -292,10 +317,6 @@ func (l *layer) served(id string, it *item, source Source, asked int64) (*item, 
 	if source != FromLoad && l.engine.clock.NowNano() >= it.fresh {
 		s.staleHits.Add(1)
 	}
-	if it.negative {
-		return it, source, ErrNotFound
-	}
-	return it, source, nil
 }
 
 // refreshing serves what memory has when a refresh is due but nobody needs
@@ -304,12 +325,11 @@ func (l *layer) refreshing(ctx context.Context, key memKey, c call, load loader)
 	e := l.engine
 	it, ok := e.items.GetEntryQuietly(key)
 	now := e.clock.NowNano()
-	if !ok || now >= it.Value.dead || !it.Value.current(e) || !c.accepts(it.Value, now) {
+	if !ok || now >= l.servable(it.Value) || !it.Value.current(e) || !c.accepts(e, it.Value) {
 		return nil
 	}
-	if now < it.Value.early || now < it.Value.retry.Load() { // refreshed meanwhile, or put off
-		return it.Value
+	if now >= it.Value.early { // else it was refreshed meanwhile
+		l.refresh(ctx, key, c, load)
 	}
-	l.refresh(ctx, key, c, load)
 	return it.Value
 }

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"math"
 	"time"
@@ -186,13 +187,26 @@ func (l *layer) unsealAt(b []byte, gens []*generation, now, ahead int64) (*item,
 	}
 	value, ok := unpack(&en)
 	if !ok {
+		l.undecodable(errPacked)
 		return nil, false
 	}
 	it.size = uint32(len(value))
 	v, err := l.decode(value)
 	if err != nil {
+		l.undecodable(err)
 		return nil, false
 	}
 	it.value = v
 	return it, true
+}
+
+// errPacked is given for a value that doesn't unpack.
+var errPacked = errors.New("the compressed value is damaged")
+
+// undecodable notes that an entry of this layer and version, undamaged as far
+// as its checksum tells, is a miss because its value can't be read: a codec
+// that changed without LayerOptions.Version, most likely.
+func (l *layer) undecodable(err error) {
+	l.stats.decodeErrors.Add(1)
+	l.warn(&l.logged.decodes, "cache: an entry can't be decoded", err)
 }

@@ -21,17 +21,22 @@ type layer struct {
 	version uint16
 	salt    uint64 // of its hashes
 
-	ttl, negativeTTL, memoryTTL, awayTTL, staleFor, loadWait, loadTimeout time.Duration
-	jitter                                                                float64
-	promise                                                               Promise
-	compress                                                              int
-	codec                                                                 string // its name
+	ttl, negativeTTL, memoryTTL, awayTTL   time.Duration
+	staleFor, staleIfError                 time.Duration // the latter isn't less
+	loadWait, loadTimeout, loadSoftTimeout time.Duration
+
+	jitter   float64
+	promise  Promise
+	compress int
+	codec    string // its name
 
 	encode func(any) ([]byte, error)
 	decode func([]byte) (any, error)
 
-	stats counters
-	notes notes
+	stats   counters
+	notes   notes
+	putOffs putOffs
+	logged  seldom
 }
 
 // Loader loads a value from its source and describes it in f. Its context
@@ -40,11 +45,14 @@ type Loader[V any] func(ctx context.Context, f *Fill) (V, error)
 
 // Fill describes a loaded value.
 type Fill struct {
-	Version int64         // of the source; 0: it has none
-	TTL     time.Duration // instead of the layer's
+	Version int64         // of the source; 0: it has none. A negative one is a fault: the value isn't cached, which is logged
+	TTL     time.Duration // instead of the layer's; 0: the layer's; negative: as NoStore; cut to what the layer's may be
 	Cost    int64         // what loading it took, in the caller's unit (say, queries); handed back with hits
-	NoStore bool          // give it to the callers, but don't cache it
+	NoStore bool          // give it to the callers, but don't cache it; what is cached is removed
 }
+
+// stores says whether what it describes is to be cached.
+func (f *Fill) stores() bool { return !f.NoStore && f.TTL >= 0 }
 
 // NewLayer adds a layer; names are unique in an engine.
 func NewLayer[V any](e *Engine, o LayerOptions[V]) (*Layer[V], error) {
@@ -53,29 +61,31 @@ func NewLayer[V any](e *Engine, o LayerOptions[V]) (*Layer[V], error) {
 		return nil, err
 	}
 	l := &Layer[V]{byID: o.Load, layer: &layer{
-		engine:      e,
-		name:        o.Name,
-		prefix:      e.o.Prefix + o.Name + ":",
-		version:     o.Version,
-		salt:        maphash.String(e.seed, o.Name),
-		ttl:         o.TTL,
-		negativeTTL: o.NegativeTTL,
-		memoryTTL:   o.MemoryTTL,
-		awayTTL:     o.AwayTTL,
-		staleFor:    o.StaleFor,
-		loadWait:    o.LoadWait,
-		loadTimeout: o.LoadTimeout,
-		jitter:      o.Jitter,
-		promise:     o.Promise,
-		compress:    o.CompressAbove,
-		codec:       codecName(o.Codec),
+		engine:          e,
+		name:            o.Name,
+		prefix:          e.o.Prefix + o.Name + ":",
+		version:         o.Version,
+		salt:            maphash.String(e.seed, o.Name),
+		ttl:             o.TTL,
+		negativeTTL:     o.NegativeTTL,
+		memoryTTL:       o.MemoryTTL,
+		awayTTL:         o.AwayTTL,
+		staleFor:        o.StaleFor,
+		staleIfError:    o.StaleIfError,
+		loadWait:        o.LoadWait,
+		loadTimeout:     o.LoadTimeout,
+		loadSoftTimeout: o.LoadSoftTimeout,
+		jitter:          o.Jitter,
+		promise:         o.Promise,
+		compress:        o.CompressAbove,
+		codec:           codecName(o.Codec),
 		encode: func(v any) (b []byte, err error) {
-			defer rescue(&err)
+			defer rescue("codec", &err)
 			value, _ := v.(V)
 			return o.Codec.Encode(value)
 		},
 		decode: func(b []byte) (v any, err error) {
-			defer rescue(&err)
+			defer rescue("codec", &err)
 			return o.Codec.Decode(b)
 		},
 	}}
@@ -93,9 +103,9 @@ func (l *layer) key(id string) string { return l.prefix + id }
 // newItem makes an entry of a value that was just loaded, and gives it its
 // times. The caller puts value and size in.
 func (l *layer) newItem(f Fill, negative bool, took time.Duration, gens []*generation) *item {
-	ttl, stale := l.ttl, l.staleFor
+	ttl, stale := l.ttl, l.staleIfError
 	if f.TTL > 0 {
-		ttl = min(f.TTL, maxTTL-l.staleFor)
+		ttl = min(f.TTL, maxTTL-stale)
 	}
 	if negative {
 		ttl, stale = l.negativeTTL, 0

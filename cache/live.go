@@ -41,11 +41,11 @@ func (s *Lease[V]) PublishEnd(ctx context.Context, piece []byte) (bool, error) {
 func (s *Lease[V]) publish(kind string, piece []byte) (bool, error) {
 	r := s.right
 	if r == nil {
-		return false, nil
+		return false, s.err
 	}
 	e := r.layer.engine
 	if r.grant.keeper == nil { // held in this process only
-		return !e.voided(&r.watch), nil
+		return r.stands(), nil
 	}
 	ok, err := e.remote.publish(e.remote.soft.context(), r.layer.key(r.watch.key.id), r.grant.nonce, kind, piece)
 	e.stir(r.watch.key) // Redis doesn't push to a node what it wrote itself
@@ -69,7 +69,7 @@ func (s *Lease[V]) Followed() bool {
 // it gives up.
 func (s *Lease[V]) Abandon(context.Context) bool {
 	r := s.right
-	if r == nil {
+	if r == nil || r.ended.Load() {
 		return true
 	}
 	if r.grant.keeper != nil {
@@ -92,7 +92,8 @@ type Live struct {
 
 // Follow yields what the present holder of the lease on id publishes, from its
 // first piece to its last, waiting for more in between. It yields an error as
-// the last element when there is no such end: ErrNoHolder, or the context's.
+// the last element when there is no such end: ErrNoHolder, the context's, or
+// ErrKey for an id that nobody can hold.
 // A stream keeps a few thousand pieces; of a longer one, who comes late misses
 // the first. One follower per value and process is enough.
 func (l *Layer[V]) Follow(ctx context.Context, id string) iter.Seq2[Live, error] {
@@ -106,7 +107,10 @@ func (l *Layer[V]) Follow(ctx context.Context, id string) iter.Seq2[Live, error]
 // follow gives nil when the last piece was yielded, or the reader left.
 func (l *layer) follow(ctx context.Context, id string, yield func(Live, error) bool) error {
 	e := l.engine
-	if e.remote == nil || checkID(id) != nil {
+	if err := checkID(id); err != nil {
+		return err
+	}
+	if e.remote == nil {
 		return ErrNoHolder
 	}
 	if !e.begin() {

@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -69,10 +70,13 @@ func (l *layer) fly(ctx context.Context, f *flight, g grant, load loader) {
 	}()
 }
 
-// refresh starts a background load of a key, unless one is under way. The
-// caller holds a share of e.work.
+// refresh starts a background load of a key, unless one is under way or has
+// failed a moment ago. The caller holds a share of e.work.
 func (l *layer) refresh(ctx context.Context, key memKey, c call, load loader) {
 	e := l.engine
+	if l.isPutOff(key.id) {
+		return
+	}
 	if f, lead, _ := e.join(key, c, e.seq.Add(1), true); lead {
 		l.lead(ctx, f, load)
 	} else {
@@ -82,6 +86,11 @@ func (l *layer) refresh(ctx context.Context, key memKey, c call, load loader) {
 
 // fetch brings an entry from wherever it is, from the source in the end.
 func (l *layer) fetch(ctx context.Context, f *flight, g *grant, load loader) (*item, Source, error) {
+	if l.isPutOff(f.key.id) {
+		if it, source := l.engine.standIn(&f.watch); it != nil {
+			return it, source, nil
+		}
+	}
 	if it := l.awaitClaim(ctx, f, g); it != nil {
 		return it, FromShared, nil
 	}
@@ -90,8 +99,9 @@ func (l *layer) fetch(ctx context.Context, f *flight, g *grant, load loader) (*i
 			return it, source, nil
 		}
 	}
-	if f.background && !g.fill {
-		return f.stale, FromMemory, nil // someone else is at it
+	if f.background && !g.fill { // someone else is at it
+		it, source := l.meanwhile(&f.watch)
+		return it, source, nil
 	}
 	gens := g.gens
 	switch {
@@ -108,34 +118,39 @@ func (l *layer) fetch(ctx context.Context, f *flight, g *grant, load loader) (*i
 	}
 	it, store, err := l.load(ctx, gens, load)
 	if it == nil {
-		if f.stale != nil && l.engine.now() < f.stale.dead {
-			l.engine.putOff(f.stale)
-			return f.stale, FromMemory, nil
+		if old, source := l.failed(ctx, f); old != nil {
+			return old, source, nil
 		}
 		return nil, FromLoad, err
 	}
-	if store && g.fill && !(f.background && ctx.Err() != nil) {
+	l.loadsAgain(f.key.id)
+	switch {
+	case f.background && ctx.Err() != nil:
+	case !store:
+		l.remove(&f.watch, g)
+	case g.fill:
 		var err error
 		if f.filled, err = l.fill(&f.watch, g, it); err != nil {
-			l.engine.o.Logger.Warn("cache: fill", "error", err)
+			l.warn(&l.logged.fills, "cache: a loaded value is not cached", err)
 		}
 	}
 	return it, FromLoad, err
 }
 
 // load runs the loader. It gives no item when the load failed, and for an
-// absence both an item and the loader's error.
+// absence both an item and the loader's error. store says whether the item is
+// to be cached.
 func (l *layer) load(ctx context.Context, gens []*generation, load loader) (it *item, store bool, err error) {
 	s := &l.stats
 	s.loads.Add(1)
 	began := time.Now()
-	var fill Fill
+	var in loaded
 	if l.loadTimeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, l.loadTimeout)
-		defer cancel()
+		in = l.runWithin(ctx, load)
+	} else {
+		in = runLoader(ctx, load)
 	}
-	value, err := runLoader(ctx, &fill, load)
+	fill, err := in.fill, in.err
 	took := time.Since(began)
 	s.loadTime.Add(int64(took))
 	s.loadTimes.record(took)
@@ -146,14 +161,49 @@ func (l *layer) load(ctx context.Context, gens []*generation, load loader) (it *
 	}
 	it = l.newItem(fill, err != nil, took, gens)
 	if err != nil {
-		return it, l.negativeTTL > 0 && !fill.NoStore, err
+		return it, l.negativeTTL > 0 && fill.stores(), err
 	}
-	it.value = value
-	return it, !fill.NoStore, nil
+	it.value = in.value
+	return it, fill.stores(), nil
+}
+
+// loaded is what a loader gave.
+type loaded struct {
+	value any
+	fill  Fill
+	err   error
 }
 
 // runLoader calls the loader and turns its panic into an error.
-func runLoader(ctx context.Context, f *Fill, load loader) (v any, err error) {
-	defer rescue(&err)
-	return load(ctx, f)
+func runLoader(ctx context.Context, load loader) (in loaded) {
+	defer rescue("loader", &in.err)
+	in.value, in.err = load(ctx, &in.fill)
+	return in
+}
+
+// errLoadTimeout is given to those who wait for a load that takes longer than
+// LoadTimeout.
+var errLoadTimeout = fmt.Errorf("cache: the load took too long: %w", context.DeadlineExceeded)
+
+// runWithin is runLoader with LoadTimeout. Nobody waits longer, whatever the
+// loader makes of the end of its context; what it gives after that is thrown
+// away. Close does wait for it.
+func (l *layer) runWithin(ctx context.Context, load loader) loaded {
+	ctx, cancel := context.WithTimeoutCause(ctx, l.loadTimeout, errLoadTimeout)
+	defer cancel()
+	done := make(chan loaded, 1)
+	e := l.engine
+	e.work.Add(1)
+	go func() {
+		defer e.work.Done()
+		in := loaded{err: errExited}
+		defer func() { done <- in }()
+		in = runLoader(ctx, load)
+	}()
+	select {
+	case in := <-done:
+		return in
+	case <-ctx.Done():
+		return loaded{err: context.Cause(ctx)}
+	}
 }

@@ -167,6 +167,6 @@ func (b *batch[V]) run() {
 }
 
 func (b *batch[V]) call(ctx context.Context, ids []string, fills map[string]*Fill) (values map[string]V, err error) {
-	defer rescue(&err)
+	defer rescue("loader", &err)
 	return b.load(ctx, ids, fills)
 }

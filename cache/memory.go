@@ -2,6 +2,7 @@ package cache
 
 import (
 	"hash/maphash"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,15 +34,11 @@ type item struct {
 	version int64
 	created int64  // Unix nanoseconds, as all times here
 	fresh   int64  // until then it is served as it is
-	dead    int64  // until then it may be served stale
+	dead    int64  // until then it may be served stale; see stale.go
 	kept    int64  // until then it may be served from this memory
 	delta   int64  // how long its load took
 	size    uint32 // of the encoded value
 	mark    uint32 // the checksum in Redis; 0: it isn't from there
-
-	// retry is when a stale entry may next be refreshed, after a refresh that
-	// failed: so that a source that is down isn't asked once per hit.
-	retry atomic.Int64
 }
 
 // itemOverhead is what an entry takes in memory beyond its value and id:
@@ -60,6 +57,17 @@ func (it *item) in(groups []string) bool {
 	}
 	for i, g := range groups {
 		if it.gens[i+1].name != g {
+			return it.inAnyOrder(groups)
+		}
+	}
+	return true
+}
+
+// inAnyOrder is in for groups that a call names in another order than the
+// entry has them, which is the alphabet's. There are as many.
+func (it *item) inAnyOrder(groups []string) bool {
+	for _, g := range it.gens[1:] {
+		if !slices.Contains(groups, g.name) {
 			return false
 		}
 	}
@@ -77,8 +85,11 @@ func (it *item) stands(groups []string) bool {
 		return false
 	}
 	for i, g := range gens[1:] {
-		if groups[i] != g.name || guardGeneration && g.dead.Load() {
+		if guardGeneration && g.dead.Load() {
 			return false
+		}
+		if groups[i] != g.name {
+			return it.inAnyOrder(groups) && it.current(it.layer.engine)
 		}
 	}
 	return true

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unsafe"
@@ -34,7 +35,7 @@ const (
 
 // InGroup puts what is loaded into groups, for InvalidateGroup. The groups'
 // generations are captured before the load. Reads must name the same groups,
-// in the same order: an entry with others is a miss.
+// in any order: an entry with others is a miss.
 func InGroup(groups ...string) Option {
 	return Option{kind: optionGroups, number: int64(len(groups)), groups: unsafe.SliceData(groups)}
 }
@@ -43,14 +44,16 @@ func InGroup(groups ...string) Option {
 // after the call does; concurrent calls share one.
 func Refresh() Option { return Option{kind: optionRefresh} }
 
-// MaxAge treats older entries as misses.
+// MaxAge treats older entries as misses: with 0, all that was loaded before
+// the call.
 func MaxAge(d time.Duration) Option { return Option{kind: optionMaxAge, number: int64(max(d, 0))} }
 
 // MinVersion treats entries of an older version as misses.
 func MinVersion(v int64) Option { return Option{kind: optionMinVersion, number: v} }
 
-// Uncounted keeps a lookup out of the layer's hits, misses and costs: for
-// looks that save nothing, such as the one before a Replace.
+// Uncounted keeps a lookup out of the layer's hits, misses and avoided costs,
+// and out of how long hits take: for looks that save nothing, such as the one
+// before a Replace. What it loads is counted as any load.
 func Uncounted() Option { return Option{kind: optionUncounted} }
 
 // call is what the options of one call come to.
@@ -111,6 +114,10 @@ func (c *call) own() call {
 	for _, g := range c.groups {
 		own.groups = append(own.groups, strings.Clone(g))
 	}
+	if len(own.groups) > 1 { // entries have them in this order, whoever fills them
+		slices.Sort(own.groups)
+		own.groups = slices.Compact(own.groups)
+	}
 	return own
 }
 
@@ -137,8 +144,12 @@ func (c *call) check(id string) error {
 
 // accepts says whether an entry is good enough for the call: young and new
 // enough, and in the groups that it names. Freshness is the caller's to check.
-func (c *call) accepts(it *item, now int64) bool {
-	if c.refresh || c.hasMaxAge && now-it.created > c.maxAge || it.version < c.minVersion {
+func (c *call) accepts(e *Engine, it *item) bool {
+	if c.refresh || it.version < c.minVersion {
+		return false
+	}
+	// Not by the clock of memory hits, which is late by milliseconds.
+	if c.hasMaxAge && e.now()-it.created > c.maxAge {
 		return false
 	}
 	return it.in(c.groups)

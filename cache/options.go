@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -82,16 +83,16 @@ func (o Options) resolve() (Options, error) {
 		return o, fmt.Errorf("%w: MemoryBytes %d is under %d", ErrOptions, o.MemoryBytes, int64(minMemoryBytes))
 	case o.LeaseTTL < minLeaseTTL:
 		return o, fmt.Errorf("%w: LeaseTTL %v is under %v", ErrOptions, o.LeaseTTL, minLeaseTTL)
-	case o.SoftTimeout < 0 || o.HardTimeout < o.SoftTimeout:
-		return o, fmt.Errorf("%w: SoftTimeout %v, HardTimeout %v", ErrOptions, o.SoftTimeout, o.HardTimeout)
+	case !sane(o.SoftTimeout, o.HardTimeout, o.LeaseTTL) || o.HardTimeout < o.SoftTimeout:
+		return o, fmt.Errorf("%w: SoftTimeout %v, HardTimeout %v, LeaseTTL %v", ErrOptions, o.SoftTimeout, o.HardTimeout, o.LeaseTTL)
 	case len(o.Prefix) > maxPrefix || strings.ContainsFunc(o.Prefix, unusable):
 		return o, fmt.Errorf("%w: Prefix: %w", ErrOptions, ErrKey)
 	}
 	return o, nil
 }
 
-// LayerOptions configure a Layer. Durations are wall-clock; only Name and TTL
-// must be given.
+// LayerOptions configure a Layer. Durations are wall-clock, and none may be
+// over 30 days; only Name and TTL must be given.
 type LayerOptions[V any] struct {
 	Name        string        // first part of its keys: "schema" makes schema:{id}; also the metrics label
 	Version     uint16        // version of V's encoding; entries of another version are misses
@@ -105,13 +106,30 @@ type LayerOptions[V any] struct {
 	// AwayTTL is how long what was loaded while Redis was away may be served
 	// from memory, because invalidations of other nodes can't be heard then.
 	// Default 2 s. Raise it for values that never change under their key.
-	AwayTTL  time.Duration
-	StaleFor time.Duration // serve stale for so long after TTL while one load refreshes, or when a load fails; 0: never
+	// What is stale is no exception: see StaleIfError.
+	AwayTTL time.Duration
+	// StaleFor is how long after its TTL an entry is served at once, stale,
+	// while one load in the background refreshes it. 0: never.
+	StaleFor time.Duration
+	// StaleIfError is how long after its TTL an entry is served, stale, when
+	// the load fails, or takes longer than LoadSoftTimeout; after a failure
+	// for a second without a further load. A source that says ErrNotFound
+	// has not failed. What is less than StaleFor counts as that; TTL and the
+	// longer of the two together may be 30 days. While Redis is away, memory
+	// alone can give it: what was loaded or brought from Redis before, for up
+	// to MemoryTTL, and what was loaded since, for up to AwayTTL.
+	StaleIfError time.Duration
 	// LoadWait is how long to wait for a load that another node has begun,
 	// before loading too (without the right to fill). Default 10 s.
 	LoadWait time.Duration
-	// LoadTimeout ends the context of a load; 0: never.
+	// LoadTimeout ends the context of a load, which has failed then: who waits
+	// for it gets an error that wraps context.DeadlineExceeded, or what is
+	// stale, even if the loader doesn't heed its context. 0: never.
 	LoadTimeout time.Duration
+	// LoadSoftTimeout is how long a caller waits for a load while there is
+	// something that StaleIfError allows: then it gets that, and the load goes
+	// on in the background. 0: as long as it takes.
+	LoadSoftTimeout time.Duration
 	// CompressAbove is the size in bytes from which encoded values are
 	// compressed in Redis. Default 4096; negative: never.
 	CompressAbove int
@@ -133,6 +151,11 @@ const (
 	maxTTL           = 30 * 24 * time.Hour // generations outlive every entry
 )
 
+// sane says whether durations can be added up without harm.
+func sane(durations ...time.Duration) bool {
+	return slices.Min(durations) >= 0 && slices.Max(durations) <= maxTTL
+}
+
 func (o LayerOptions[V]) resolve(withRedis bool) (LayerOptions[V], error) {
 	if err := checkLayerName(o.Name); err != nil {
 		return o, err
@@ -144,18 +167,21 @@ func (o LayerOptions[V]) resolve(withRedis bool) (LayerOptions[V], error) {
 		o.Jitter = 0
 	}
 	switch {
-	case o.TTL < time.Millisecond || o.NegativeTTL < 0 || o.MemoryTTL < 0 || o.StaleFor < 0 || o.AwayTTL < 0 || o.LoadWait < 0 || o.LoadTimeout < 0:
-		return o, fmt.Errorf("%w: layer %s: TTL must be 1 ms or more, and no other duration negative", ErrOptions, o.Name)
-	case o.TTL+o.StaleFor > maxTTL:
-		return o, fmt.Errorf("%w: layer %s: TTL and StaleFor exceed %v", ErrOptions, o.Name, maxTTL)
+	case o.TTL < time.Millisecond:
+		return o, fmt.Errorf("%w: layer %s: TTL must be 1 ms or more", ErrOptions, o.Name)
+	case !sane(o.TTL, o.NegativeTTL, o.MemoryTTL, o.AwayTTL, o.StaleFor, o.StaleIfError, o.LoadWait, o.LoadTimeout, o.LoadSoftTimeout):
+		return o, fmt.Errorf("%w: layer %s: no duration may be negative, or over %v", ErrOptions, o.Name, maxTTL)
+	case o.TTL+max(o.StaleFor, o.StaleIfError) > maxTTL:
+		return o, fmt.Errorf("%w: layer %s: TTL and StaleFor or StaleIfError exceed %v", ErrOptions, o.Name, maxTTL)
 	case o.Promise > Strict:
 		return o, fmt.Errorf("%w: layer %s: unknown promise %d", ErrOptions, o.Name, o.Promise)
-	case o.Jitter >= 1:
+	case !(o.Jitter < 1): // not a number, too
 		return o, fmt.Errorf("%w: layer %s: Jitter must be under 1", ErrOptions, o.Name)
 	}
+	o.StaleIfError = max(o.StaleIfError, o.StaleFor)
 	if o.MemoryTTL == 0 {
 		if withRedis {
-			o.MemoryTTL = min(o.TTL+o.StaleFor, defaultMemoryTTL)
+			o.MemoryTTL = min(o.TTL+o.StaleIfError, defaultMemoryTTL)
 		} else {
 			o.MemoryTTL = maxTTL
 		}

@@ -81,7 +81,7 @@ func (l *layer) verify(ctx context.Context, key memKey, c *call) (*item, bool) {
 	}
 	it := en.Value
 	now := e.clock.NowNano()
-	if !found || mark == 0 || it.mark != mark || !it.current(e) || !c.accepts(it, now) || now >= it.fresh {
+	if !found || mark == 0 || it.mark != mark || !it.current(e) || !c.accepts(e, it) || now >= it.fresh {
 		return nil, true
 	}
 	return it, true

@@ -44,6 +44,18 @@ redis.call('EXISTS', KEYS[1])
 return 1
 `)
 
+	// removeScript ends a lease and removes the entry: 1; 0 when the lease is
+	// another's or gone, and the entry may be newer. KEYS: entry, lease. ARGV:
+	// nonce.
+	removeScript = rueidis.NewLuaScript(`
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then
+  return 0
+end
+redis.call('DEL', KEYS[2])
+redis.call('UNLINK', KEYS[1])
+return 1
+`)
+
 	// releaseScript gives a lease back. KEYS: lease, maker. ARGV: nonce.
 	releaseScript = rueidis.NewLuaScript(stringOf + `
 redis.call('DEL', KEYS[2])
@@ -97,6 +109,12 @@ func (r *remote) takeLease(ctx context.Context, key string, holder, nonce token)
 func (r *remote) renew(ctx context.Context, key string, nonce token) (leaseState, error) {
 	n, err := r.count(ctx, renewScript, []string{r.leaseKey(key), r.makerKey(key, nonce)}, nonce.String(), millis(r.engine.o.LeaseTTL))
 	return leaseState(n), err
+}
+
+// remove removes an entry under a lease, and says whether that still stood.
+func (r *remote) remove(ctx context.Context, key string, nonce token) (bool, error) {
+	n, err := r.count(ctx, removeScript, []string{key, r.leaseKey(key)}, nonce.String())
+	return n == 1, err
 }
 
 func (r *remote) release(ctx context.Context, key string, nonce token) error {

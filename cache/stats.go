@@ -22,6 +22,7 @@ type LayerStats struct {
 	NegativeHits, StaleHits                               uint64 // included in the hits above
 	Loads, LoadErrors, Fills, FillsRefused, Invalidations uint64
 	RedisErrors                                           uint64
+	DecodeErrors                                          uint64 // entries in Redis that were misses because their value can't be decoded
 	CostAvoided                                           uint64 // sum of Fill.Cost over hits and Shared
 	CostPaid                                              uint64 // sum of Fill.Cost over loads
 	LoadTime                                              time.Duration
@@ -41,7 +42,7 @@ type counters struct {
 	redisHits, shared, misses                             atomic.Uint64
 	negativeHits, staleHits                               atomic.Uint64
 	loads, loadErrors, fills, fillsRefused, invalidations atomic.Uint64
-	redisErrors                                           atomic.Uint64
+	redisErrors, decodeErrors                             atomic.Uint64
 	costAvoided, costPaid                                 atomic.Uint64
 	loadTime                                              atomic.Int64
 	memoryItems, memoryBytes                              atomic.Int64 // gauges: not reset
@@ -128,6 +129,7 @@ func (c *counters) snapshot(name string) LayerStats {
 		FillsRefused:  c.fillsRefused.Load(),
 		Invalidations: c.invalidations.Load(),
 		RedisErrors:   c.redisErrors.Load(),
+		DecodeErrors:  c.decodeErrors.Load(),
 		CostAvoided:   cost + c.costAvoided.Load(),
 		CostPaid:      c.costPaid.Load(),
 		LoadTime:      time.Duration(c.loadTime.Load()),
@@ -141,7 +143,7 @@ func (c *counters) snapshot(name string) LayerStats {
 func (c *counters) reset() {
 	for _, n := range []*atomic.Uint64{
 		&c.redisHits, &c.shared, &c.misses, &c.negativeHits, &c.staleHits,
-		&c.loads, &c.loadErrors, &c.fills, &c.fillsRefused, &c.invalidations, &c.redisErrors,
+		&c.loads, &c.loadErrors, &c.fills, &c.fillsRefused, &c.invalidations, &c.redisErrors, &c.decodeErrors,
 		&c.costAvoided, &c.costPaid,
 	} {
 		n.Store(0)

@@ -20,6 +20,9 @@ type watch struct {
 	claim   chan struct{} // closed when the claim ends; nil: it is none
 	holding bool          // it holds the lease in Redis
 	wake    chan struct{} // told of any change of the key; nil: doesn't care
+
+	stale     *item // may be served if there is nothing better; guarded likewise
+	staleFrom Source
 }
 
 // inRedis gives the key in Redis.
@@ -74,6 +77,9 @@ func (m *memory) unwatch(w *watch) {
 func (m *memory) renew(w *watch, holding bool) {
 	s := m.shard(w.key)
 	s.mu.Lock()
+	if w.void || w.epoch != m.epoch.Load() || !w.based() {
+		w.stale = nil // it may be what was invalidated
+	}
 	w.void, w.epoch, w.gens, w.holding = false, m.epoch.Load(), nil, holding
 	s.mu.Unlock()
 }
