@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -108,6 +109,47 @@ func TestPanickingLoaders(t *testing.T) {
 	}
 	v, err := l.Get(t.Context(), "a", func(context.Context, *cache.Fill) (string, error) { return "well", nil })
 	want(t, v, err, "well")
+}
+
+// Everybody who waits for a load that panics, or ends its goroutine, gets the
+// error, of one load; and the next caller loads.
+func TestAPanicReachesAllWaiters(t *testing.T) {
+	t.Parallel()
+	for name, crash := range map[string]func(){
+		"panic": func() { panic("boom") },
+		"exit":  runtime.Goexit,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			e := open(t, cache.Options{})
+			l := layer(t, e, cache.LayerOptions[string]{})
+			const callers = 100
+			var loads, failed, panics atomic.Int64
+			var wg sync.WaitGroup
+			for range callers {
+				wg.Go(func() {
+					_, err := l.Get(t.Context(), "a", func(context.Context, *cache.Fill) (string, error) {
+						loads.Add(1)
+						time.Sleep(time.Second)
+						crash()
+						return "never", nil
+					})
+					if err != nil {
+						failed.Add(1)
+					}
+					if _, ok := errors.AsType[*cache.PanicError](err); ok {
+						panics.Add(1)
+					}
+				})
+			}
+			wg.Wait()
+			if loads.Load() != 1 || failed.Load() != callers || name == "panic" && panics.Load() != callers {
+				t.Errorf("%s: %d loads, %d errors, %d of a panic", name, loads.Load(), failed.Load(), panics.Load())
+			}
+			v, err := l.Get(t.Context(), "a", func(context.Context, *cache.Fill) (string, error) { return "well", nil })
+			want(t, v, err, "well")
+			_ = e.Close()
+		})
+	}
 }
 
 func TestStaleWhileRevalidateAndIfError(t *testing.T) {

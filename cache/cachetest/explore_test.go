@@ -128,7 +128,7 @@ const (
 	// bound is how stale a read may be under the bounded promise.
 	bound = 2 * time.Second
 	// still is for how long a machine must have stood still to be an excuse.
-	still = 100 * time.Millisecond
+	still = 50 * time.Millisecond
 )
 
 // A run may be tried again if the machine is shown to have stood still in it,

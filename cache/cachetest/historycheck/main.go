@@ -30,7 +30,7 @@ const (
 	// which a dead connection is noticed.
 	bound = 2 * time.Second
 	// still is for how long a machine must have stood still to be an excuse.
-	still = 100 * time.Millisecond
+	still = 50 * time.Millisecond
 )
 
 const (
