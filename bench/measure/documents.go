@@ -7,8 +7,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/dejahq/deja"
@@ -29,21 +31,33 @@ func realDocuments(keys string) ([]documents, error) {
 	if keys == "" {
 		return nil, ErrNoData
 	}
+	answers, err := answersOf(filepath.Join(filepath.Dir(keys), "chats/mt-bench/reference_answer_gpt-4.jsonl"))
+	if err != nil {
+		return nil, err
+	}
+	others, err := joinedDocuments(keys, 1, 1)
+	if err != nil {
+		return nil, err
+	}
+	return append([]documents{{"answer", answers, func() any { return new(deja.Answer) }}}, others...), nil
+}
+
+// joinedDocuments makes larger conversations and schemas: of several dialogues
+// that follow each other, and of assistants with several tables.
+func joinedDocuments(keys string, dialogues, tables int) ([]documents, error) {
+	if keys == "" {
+		return nil, ErrNoData
+	}
 	root := filepath.Dir(keys)
-	answers, err := answersOf(filepath.Join(root, "chats/mt-bench/reference_answer_gpt-4.jsonl"))
+	threads, err := threadsOf(filepath.Join(root, "chats/sgd/dev/dialogues_001.json.gz"), dialogues)
 	if err != nil {
 		return nil, err
 	}
-	threads, err := threadsOf(filepath.Join(root, "chats/sgd/dev/dialogues_001.json.gz"))
-	if err != nil {
-		return nil, err
-	}
-	schemas, err := schemasOf(filepath.Join(root, "tables"))
+	schemas, err := schemasOf(filepath.Join(root, "tables"), tables)
 	if err != nil {
 		return nil, err
 	}
 	return []documents{
-		{"answer", answers, func() any { return new(deja.Answer) }},
 		{"conversation", threads, func() any { return new(deja.ThreadContext) }},
 		{"schema", schemas, func() any { return new(deja.Schema) }},
 	}, nil
@@ -82,8 +96,12 @@ func answersOf(name string) (all []any, err error) {
 	return all, lines.Err()
 }
 
-// threadsOf reads conversations of the Schema-Guided Dialogue corpus.
-func threadsOf(name string) (all []any, err error) {
+// turn is what one speaker of a dialogue said at once.
+type turn struct{ Speaker, Utterance string }
+
+// threadsOf reads conversations of the Schema-Guided Dialogue corpus, each of
+// so many of its dialogues.
+func threadsOf(name string, dialogues int) (all []any, err error) {
 	f, err := open(name)
 	if err != nil {
 		return nil, err
@@ -93,46 +111,63 @@ func threadsOf(name string) (all []any, err error) {
 	if err != nil {
 		return nil, err
 	}
-	var dialogues []struct {
-		Turns []struct{ Speaker, Utterance string }
-	}
-	if err := json.NewDecoder(unzipped).Decode(&dialogues); err != nil {
+	var corpus []struct{ Turns []turn }
+	if err := json.NewDecoder(unzipped).Decode(&corpus); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	for i, d := range dialogues {
-		thread := &deja.ThreadContext{ThreadID: fmt.Sprintf("thread_%020d", i), Seq: int64(len(d.Turns))}
-		for j, t := range d.Turns {
-			role := deja.Role("user")
-			if t.Speaker == "SYSTEM" {
-				role = "assistant"
-			}
-			part := deja.Part{Type: "text", Text: t.Utterance}
-			thread.Messages = append(thread.Messages, deja.Message{
-				ID: fmt.Sprintf("msg_%010d%010d", i, j), ThreadID: thread.ThreadID, Seq: int64(j + 1), Role: role, Content: []deja.Part{part}, Version: 1,
-			})
+	for part := range slices.Chunk(corpus, dialogues) {
+		var turns []turn
+		for _, d := range part {
+			turns = append(turns, d.Turns...)
 		}
-		all = append(all, thread)
+		all = append(all, threadOf(len(all), turns))
 	}
 	return all, nil
 }
 
-// schemasOf extracts the schemas of public CSV files.
-func schemasOf(folder string) (all []any, err error) {
-	names, err := filepath.Glob(filepath.Join(folder, "*", "*.csv"))
-	if err != nil || len(names) == 0 {
-		return nil, ErrNoData
+func threadOf(number int, turns []turn) *deja.ThreadContext {
+	thread := &deja.ThreadContext{ThreadID: fmt.Sprintf("thread_%020d", number), Seq: int64(len(turns))}
+	for i, t := range turns {
+		role := deja.Role("user")
+		if t.Speaker == "SYSTEM" {
+			role = "assistant"
+		}
+		part := deja.Part{Type: "text", Text: t.Utterance}
+		thread.Messages = append(thread.Messages, deja.Message{
+			ID: fmt.Sprintf("msg_%010d%010d", number, i), ThreadID: thread.ThreadID, Seq: int64(i + 1), Role: role, Content: []deja.Part{part}, Version: 1,
+		})
 	}
-	for _, name := range names {
+	return thread
+}
+
+// schemasOf extracts the schemas of assistants that have so many public CSV
+// files each.
+func schemasOf(folder string, tables int) (all []any, err error) {
+	var sources []deja.DataSource
+	err = filepath.WalkDir(folder, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || filepath.Ext(name) != ".csv" {
+			return err
+		}
 		b, err := os.ReadFile(name)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		file, err := schema.Open(context.Background(), bytes.NewReader(b), int64(len(b)), schema.Options{Name: filepath.Base(name)})
 		if err != nil {
-			continue // the golden files are among them
+			return nil // some are no tables
 		}
 		id := strings.TrimSuffix(filepath.Base(name), ".csv")
-		s := schema.Assemble("asst_"+id, 1, []deja.DataSource{{ID: "src_" + id, Name: id, Tables: file.Tables()}})
+		sources = append(sources, deja.DataSource{ID: "src_" + id, Name: id, Tables: file.Tables()})
+		return nil
+	})
+	if os.IsNotExist(err) || err == nil && len(sources) == 0 {
+		return nil, ErrNoData
+	}
+	if err != nil {
+		return nil, err
+	}
+	for part := range slices.Chunk(sources, tables) {
+		s := schema.Assemble("asst_"+part[0].Name, 1, part)
 		all = append(all, &s)
 	}
 	return all, nil
