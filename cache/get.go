@@ -32,7 +32,8 @@ const (
 
 // Get gives the value of id, loading it if need be. Values are shared between
 // callers: treat them as read-only. When ctx ends, Get returns its error at
-// once; a load goes on while other callers wait for it.
+// once, unless it is this very call that is asking Redis: that may take until
+// SoftTimeout is over. A load goes on while other callers wait for it.
 //
 // A nil load stands for the layer's own, LayerOptions.Load. A call that is
 // answered from memory allocates nothing, unless load is a closure: then Go
@@ -86,9 +87,10 @@ func (l *Layer[V]) lookup(ctx context.Context, id string, load Loader[V], c call
 	return l.obtain(ctx, ownID, own, func(ctx context.Context, f *Fill) (any, error) { return load(ctx, f) })
 }
 
-// Peek gives what is cached, if anything; it loads nothing and leaves no
-// lease. A remembered absence is nothing. What is past its time, and may still
-// be served when a load fails, is given too, with Stale set.
+// Peek gives what is cached, if anything; it loads nothing, leaves no lease,
+// and waits for Redis no longer than SoftTimeout, whatever ctx says. A
+// remembered absence is nothing. What is past its time, and may still be served
+// when a load fails, is given too, with Stale set.
 func (l *Layer[V]) Peek(_ context.Context, id string, opts ...Option) (Entry[V], bool) {
 	it, source := l.peek(strings.Clone(id), ownCall(opts))
 	if it == nil || it.negative {
@@ -322,14 +324,21 @@ func (l *layer) count(it *item, source Source, asked int64) {
 // refreshing serves what memory has when a refresh is due but nobody needs
 // to wait for it: stale within StaleFor, or early. It starts the refresh.
 func (l *layer) refreshing(ctx context.Context, key memKey, c call, load loader) *item {
-	e := l.engine
-	it, ok := e.items.GetEntryQuietly(key)
-	now := e.clock.NowNano()
-	if !ok || now >= l.servable(it.Value) || !it.Value.current(e) || !c.accepts(e, it.Value) {
-		return nil
-	}
-	if now >= it.Value.early { // else it was refreshed meanwhile
+	it, due := l.standing(key, &c)
+	if due {
 		l.refresh(ctx, key, c, load)
 	}
-	return it.Value
+	return it
+}
+
+// standing gives what memory has that a call may be served with, and whether a
+// refresh is due.
+func (l *layer) standing(key memKey, c *call) (it *item, due bool) {
+	e := l.engine
+	en, ok := e.items.GetEntryQuietly(key)
+	now := e.clock.NowNano()
+	if !ok || now >= l.servable(en.Value) || !en.Value.current(e) || !c.accepts(e, en.Value) {
+		return nil, false
+	}
+	return en.Value, now >= en.Value.early // else it was refreshed meanwhile
 }

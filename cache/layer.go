@@ -10,7 +10,8 @@ import (
 // Layer is a typed kind of value in an engine. It is safe for concurrent use.
 type Layer[V any] struct {
 	*layer
-	byID func(ctx context.Context, id string, f *Fill) (V, error) // nil: each call has its own
+	byID  func(ctx context.Context, id string, f *Fill) (V, error) // nil: each call has its own
+	byIDs BatchLoader[V]                                           // nil: as byID
 }
 
 // layer is the part of a Layer that doesn't depend on the type of its values.
@@ -60,7 +61,7 @@ func NewLayer[V any](e *Engine, o LayerOptions[V]) (*Layer[V], error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Layer[V]{byID: o.Load, layer: &layer{
+	l := &Layer[V]{byID: o.Load, byIDs: o.LoadMany, layer: &layer{
 		engine:          e,
 		name:            o.Name,
 		prefix:          e.o.Prefix + o.Name + ":",
@@ -89,6 +90,9 @@ func NewLayer[V any](e *Engine, o LayerOptions[V]) (*Layer[V], error) {
 			return o.Codec.Decode(b)
 		},
 	}}
+	if l.byID == nil && l.byIDs != nil {
+		l.byID = l.byIDs.one
+	}
 	if err := e.addLayer(l.layer); err != nil {
 		return nil, err
 	}

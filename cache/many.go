@@ -3,170 +3,248 @@ package cache
 import (
 	"context"
 	"errors"
-	"sync"
-	"time"
+	"fmt"
+	"strings"
 )
 
 // BatchLoader loads the values of several ids at once. What it leaves out of
-// its result doesn't exist. fills has a Fill for each id. The rules of Loader
-// hold for it too.
+// its result doesn't exist; with an error, it failed. fills has a Fill for each
+// id. The rules of Loader hold for it too: its context ends when nobody waits
+// for any of the ids any more.
 type BatchLoader[V any] func(ctx context.Context, ids []string, fills map[string]*Fill) (map[string]V, error)
 
+// one loads a single id.
+func (load BatchLoader[V]) one(ctx context.Context, id string, f *Fill) (V, error) {
+	values, err := load(ctx, []string{id}, map[string]*Fill{id: f})
+	v, ok := values[id]
+	switch {
+	case ok:
+		err = nil
+	case err == nil:
+		err = ErrNotFound
+	}
+	return v, err
+}
+
 // GetMany gives the values of several ids; those that don't exist are not in
-// the result. It is Get for each id, all at once: Redis is asked in as few
-// round trips as its slots allow, and what nobody has is loaded in one batch.
-// Ids that another caller or node is loading already are waited for, and not
-// loaded again. An error is that of the first id to fail; the result has the
-// others.
+// the result. It makes every promise that Get makes for each of them, by few
+// commands: Redis is read in batches of up to 256 ids (one MGET; of a cluster,
+// one pipeline per node), what it lacks is leased in batches, loaded by one
+// call of load, however many ids there are, and filled in batches. Ids that
+// another caller or node is loading already are waited for, and not loaded
+// again; should that load come to nothing, they are loaded by a call of their
+// own. An id doesn't wait for others that are found sooner, but GetMany returns
+// when all are there, or ctx ends.
+//
+// It waits for Redis no longer than SoftTimeout for each batch, and when one is
+// not answered the rest is not asked.
+//
+// A nil load stands for the layer's own: LayerOptions.LoadMany or, lacking
+// that, LayerOptions.Load for each id, 32 at a time.
+//
+// An error is that of one of the ids that failed; the result has the others.
+// Values are shared between callers: treat them as read-only.
 func (l *Layer[V]) GetMany(ctx context.Context, ids []string, load BatchLoader[V], opts ...Option) (map[string]V, error) {
 	c := newCall(opts)
 	values := make(map[string]V, len(ids))
 	var missing []string
-	asked := make(map[string]bool, len(ids))
+	absent := make(map[string]bool) // or not known yet
 	for _, id := range ids {
-		if asked[id] {
+		if _, ok := values[id]; ok || absent[id] {
 			continue
 		}
-		asked[id] = true
-		it := l.recall(id, &c)
-		if it == nil {
-			missing = append(missing, id)
-		} else if !it.negative {
+		if it := l.recall(id, &c); it != nil && !it.negative {
 			values[id], _ = it.value.(V)
+			continue
+		} else if it == nil {
+			missing = append(missing, strings.Clone(id))
 		}
+		absent[id] = true
 	}
 	if len(missing) == 0 {
 		return values, nil
 	}
-	b := &batch[V]{ctx: ctx, load: load, undecided: len(missing), waiting: make(map[string]*batched[V])}
-	var mu sync.Mutex
-	var failed error
-	var wg sync.WaitGroup
-	for _, id := range missing {
-		wg.Go(func() {
-			var once sync.Once
-			decided := func() { once.Do(b.decided) }
-			it, _, err := l.lookup(ctx, id, func(ctx context.Context, f *Fill) (V, error) {
-				return b.one(ctx, id, f, decided)
-			}, c)
-			decided()
-			mu.Lock()
-			defer mu.Unlock()
-			switch {
-			case err == nil:
-				values[id], _ = it.value.(V)
-			case !errors.Is(err, ErrNotFound) && failed == nil:
-				failed = err
+	err := l.obtainMany(ctx, missing, c.own(), l.manyLoader(load), func(id string, it *item) {
+		values[id], _ = it.value.(V)
+	})
+	return values, err
+}
+
+// manyLoader is a BatchLoader whose values have lost their type.
+type manyLoader struct {
+	load  func(ctx context.Context, ms []*member) error // says of each member whether it was found
+	alone bool                                          // load wants one at a time
+}
+
+func (l *Layer[V]) manyLoader(load BatchLoader[V]) manyLoader {
+	if load == nil {
+		load = l.byIDs
+	}
+	if load == nil {
+		return manyLoader{alone: true, load: func(ctx context.Context, ms []*member) error {
+			if l.byID == nil {
+				return fmt.Errorf("%w: layer %s has no LoadMany and no Load, and the call has no loader either", ErrOptions, l.name)
 			}
-		})
-	}
-	wg.Wait()
-	return values, failed
-}
-
-// batchPatience is how long ids that are to be loaded wait for others that
-// may yet turn out to need loading too.
-const batchPatience = 5 * time.Millisecond
-
-// batch collects the ids of a GetMany that need loading. It loads when every
-// id is decided, and at the latest after batchPatience.
-type batch[V any] struct {
-	ctx  context.Context
-	load BatchLoader[V]
-
-	mu        sync.Mutex
-	undecided int
-	waiting   map[string]*batched[V]
-	timer     *time.Timer
-}
-
-// batched is one id of a batch.
-type batched[V any] struct {
-	ctx   context.Context // ends when nobody waits for the id
-	fill  *Fill
-	done  chan struct{}
-	value V
-	err   error
-}
-
-func (b *batch[V]) decided() {
-	b.mu.Lock()
-	b.undecided--
-	now := b.undecided == 0
-	b.mu.Unlock()
-	if now {
-		b.run()
-	}
-}
-
-// one is the loader of one id.
-func (b *batch[V]) one(ctx context.Context, id string, f *Fill, decided func()) (V, error) {
-	w := &batched[V]{ctx: ctx, fill: f, done: make(chan struct{})}
-	b.mu.Lock()
-	b.waiting[id] = w
-	if b.timer == nil {
-		b.timer = time.AfterFunc(batchPatience, b.run)
-	}
-	b.mu.Unlock()
-	decided()
-	<-w.done
-	return w.value, w.err
-}
-
-// run loads what has gathered. Its context ends when nobody waits for any of
-// the ids.
-func (b *batch[V]) run() {
-	b.mu.Lock()
-	waiting := b.waiting
-	b.waiting = make(map[string]*batched[V])
-	if b.timer != nil {
-		b.timer.Stop()
-		b.timer = nil
-	}
-	b.mu.Unlock()
-	if len(waiting) == 0 {
-		return
-	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(b.ctx))
-	defer cancel()
-	var ids []string
-	fills := make(map[string]*Fill, len(waiting))
-	var left sync.WaitGroup
-	for id, w := range waiting {
-		ids = append(ids, id)
-		fills[id] = w.fill
-		left.Add(1)
-		stop := context.AfterFunc(w.ctx, left.Done)
-		defer func() {
-			if stop() {
-				left.Done()
+			for _, m := range ms {
+				v, err := l.byID(ctx, m.key.id, &m.loaded)
+				if err != nil {
+					return err
+				}
+				m.value, m.found = v, true
 			}
-		}()
+			return nil
+		}}
 	}
-	go func() {
-		left.Wait()
-		cancel()
-	}()
-	var values map[string]V
-	err := errExited
-	defer func() { // also when the loader ends this goroutine
-		for id, w := range waiting {
-			value, ok := values[id]
-			switch {
-			case ok:
-				w.value = value
-			case err != nil:
-				w.err = err
-			default:
-				w.err = ErrNotFound
-			}
-			close(w.done)
+	return manyLoader{load: func(ctx context.Context, ms []*member) error {
+		ids, fills := make([]string, len(ms)), make(map[string]*Fill, len(ms))
+		for i, m := range ms {
+			ids[i], fills[m.key.id] = m.key.id, &m.loaded
 		}
-	}()
-	values, err = b.call(ctx, ids, fills)
+		values, err := load(ctx, ids, fills)
+		for _, m := range ms {
+			if v, ok := values[m.key.id]; ok {
+				m.value, m.found = v, true
+			}
+		}
+		return err
+	}}
 }
 
-func (b *batch[V]) call(ctx context.Context, ids []string, fills map[string]*Fill) (values map[string]V, err error) {
-	defer rescue("loader", &err)
-	return b.load(ctx, ids, fills)
+// wish is an id of a GetMany that was not found in memory.
+type wish struct {
+	id     string
+	call   *call
+	flight *flight
+	led    *member // the flight's, if it was this call that started it
+}
+
+// obtainMany is obtain for several ids. got is told of what there is.
+func (l *layer) obtainMany(ctx context.Context, ids []string, c call, load manyLoader, got func(string, *item)) (failed error) {
+	e := l.engine
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if !e.begin() {
+		return ErrClosed
+	}
+	defer e.work.Done()
+	arrival := e.seq.Add(1)
+	result := func(id string, it *item, err error) {
+		switch {
+		case err == nil:
+			got(id, it)
+		case failed == nil && !errors.Is(err, ErrNotFound):
+			failed = err
+		}
+	}
+	usable := ids[:0]
+	for _, id := range ids {
+		if err := c.check(id); err != nil {
+			result(id, nil, err)
+		} else {
+			usable = append(usable, id)
+		}
+	}
+	var wishes []wish
+	if c.strict = l.unverified(&c); c.strict {
+		wishes = l.verifyMany(ctx, usable, &c, result)
+	} else {
+		wishes = l.standMany(ctx, usable, &c, load, result)
+	}
+	for len(wishes) > 0 {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		wishes = l.flyMany(ctx, wishes, load, arrival, result)
+	}
+	return failed
+}
+
+// standMany serves what memory has though a refresh is due, and starts the
+// refreshes. It gives what is left to wish for.
+func (l *layer) standMany(ctx context.Context, ids []string, c *call, load manyLoader, result func(string, *item, error)) (wishes []wish) {
+	var due []memKey
+	for _, id := range ids {
+		key := memKey{l, id}
+		it, refresh := l.standing(key, c)
+		if it == nil {
+			wishes = append(wishes, wish{id: id, call: c})
+			continue
+		}
+		if refresh {
+			due = append(due, key)
+		}
+		it, _, err := l.served(c, it, FromMemory, 0)
+		result(id, it, err)
+	}
+	l.refreshMany(ctx, due, c, load)
+	return wishes
+}
+
+// flyMany joins the flights of what is wished for, or starts them, and waits
+// for them. It gives the wishes that those of others have not satisfied.
+func (l *layer) flyMany(ctx context.Context, wishes []wish, load manyLoader, arrival uint64, result func(string, *item, error)) (unsatisfied []wish) {
+	e := l.engine
+	var led []*flight
+	waits := wishes[:0]
+	for _, w := range wishes {
+		f, lead, found := e.join(memKey{l, w.id}, *w.call, e.seq.Add(1), false)
+		if found != nil {
+			it, _, err := l.served(w.call, found, FromMemory, 0)
+			result(w.id, it, err)
+			continue
+		}
+		w.flight, w.led = f, nil
+		if lead {
+			led = append(led, f)
+		}
+		waits = append(waits, w)
+	}
+	if len(led) > 0 {
+		b := l.leadMany(ctx, led, load)
+		for i, n := 0, 0; n < len(led); i++ {
+			if waits[i].flight == led[n] {
+				waits[i].led = b.members[n]
+				n++
+			}
+		}
+		if !b.awaitRead(ctx) {
+			for _, w := range waits { // who has joined goes on waiting
+				e.leave(w.flight)
+			}
+			result("", nil, context.Cause(ctx))
+			return nil
+		}
+	}
+	for _, w := range waits {
+		f, lead := w.flight, w.led != nil
+		if !(lead && w.led.hit) {
+			it, source, ok := l.await(ctx, f, w.call, arrival)
+			switch {
+			case it != nil:
+				it, _, err := l.served(w.call, it, source, 0)
+				result(w.id, it, err)
+				continue
+			case !ok:
+				result(w.id, nil, context.Cause(ctx))
+				continue
+			}
+		}
+		if !lead && !f.serves(w.call, arrival) {
+			unsatisfied = append(unsatisfied, w)
+			continue
+		}
+		source := f.source
+		if !lead && source == FromLoad {
+			source = FromShared
+		}
+		if f.err != nil {
+			l.unserved(w.call, source)
+			result(w.id, nil, f.err)
+			continue
+		}
+		it, _, err := l.served(w.call, f.item, source, 0)
+		result(w.id, it, err)
+	}
+	return unsatisfied
 }

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"slices"
 )
 
 // Promise says what a read may rely on after an invalidation. Each layer has
@@ -85,4 +86,71 @@ func (l *layer) verify(ctx context.Context, key memKey, c *call) (*item, bool) {
 		return nil, true
 	}
 	return it, true
+}
+
+// verifyMany is verify for several ids. It gives the result of those that
+// memory has, and the wishes for the others.
+func (l *layer) verifyMany(ctx context.Context, ids []string, c *call, result func(string, *item, error)) (wishes []wish) {
+	e := l.engine
+	unasked := *c // for those of which Redis can't be asked
+	unasked.refresh, unasked.away = true, true
+	silent := false
+	for some := range slices.Chunk(ids, batchMost) {
+		if silent = silent || ctx.Err() != nil; silent {
+			for _, id := range some {
+				wishes = append(wishes, wish{id: id, call: &unasked})
+			}
+			continue
+		}
+		asked := e.now()
+		found, ok := l.verifySome(some, c)
+		silent = !ok
+		for i, id := range some {
+			switch {
+			case !ok:
+				wishes = append(wishes, wish{id: id, call: &unasked})
+			case found[i] == nil:
+				wishes = append(wishes, wish{id: id, call: c})
+			default:
+				it, _, err := l.served(c, found[i], FromMemory, asked)
+				result(id, it, err)
+			}
+		}
+	}
+	return wishes
+}
+
+func (l *layer) verifySome(ids []string, c *call) (found []*item, ok bool) {
+	e := l.engine
+	soft := e.remote.soft.context()
+	keys, inMemory := make([]string, len(ids)), make([]*item, len(ids))
+	for i, id := range ids {
+		if en, ok := e.items.GetEntry(memKey{l, id}); ok {
+			inMemory[i] = en.Value
+		}
+		keys[i] = l.key(id)
+	}
+	marks, tokens, err := e.remote.checkMany(soft, keys, c.groups)
+	if err != nil {
+		if err != errAway {
+			l.stats.redisErrors.Add(1)
+		}
+		return nil, false
+	}
+	gens, err := e.gens.resolve(soft, c.groups)
+	if err != nil {
+		return nil, false
+	}
+	for i, g := range gens {
+		if g.token != tokens[i] {
+			e.gens.kill(g.name)
+		}
+	}
+	now := e.clock.NowNano()
+	for i, it := range inMemory {
+		if it == nil || marks[i] == 0 || it.mark != marks[i] || !it.current(e) || !c.accepts(e, it) || now >= it.fresh {
+			inMemory[i] = nil
+		}
+	}
+	return inMemory, true
 }

@@ -34,7 +34,7 @@ return 1
 	// renewScript prolongs a lease: 1; 2 when the lease is lost and only what
 	// the holder publishes goes on; 0 when that is lost as well. KEYS: lease,
 	// maker. ARGV: nonce, ms.
-	renewScript = rueidis.NewLuaScript(stringOf + `
+	renewScript, renewBatch = newScripts(stringOf + `
 local made = redis.call('PEXPIRE', KEYS[2], ARGV[2])
 if get(KEYS[1]) ~= ARGV[1] then
   return 2 * made
@@ -57,7 +57,7 @@ return 1
 `)
 
 	// releaseScript gives a lease back. KEYS: lease, maker. ARGV: nonce.
-	releaseScript = rueidis.NewLuaScript(stringOf + `
+	releaseScript, releaseBatch = newScripts(stringOf + `
 redis.call('DEL', KEYS[2])
 if get(KEYS[1]) == ARGV[1] then
   return redis.call('DEL', KEYS[1])

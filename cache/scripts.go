@@ -24,12 +24,12 @@ var (
 	// somebody else has it {3}. ARGV: nonce, ms, the checksum of a
 	// value that the caller has seen and can't use ("" for none), and "1" to
 	// disregard any value.
-	leaseScript = rueidis.NewLuaScript(valueOrLease + `return {3}`)
+	leaseScript, leaseBatch = newScripts(valueOrLease + `return {3}`)
 
 	// fillScript stores a value: 1 when it did, 0 when the lease is another's
 	// or gone, -1 when the floor is above the version. ARGV: nonce, value, ms,
 	// version ("" for none).
-	fillScript = rueidis.NewLuaScript(stringOf + `
+	fillScript, fillBatch = newScripts(stringOf + `
 if get(KEYS[2]) ~= ARGV[1] then
   return 0
 end

@@ -20,6 +20,7 @@ type watch struct {
 	claim   chan struct{} // closed when the claim ends; nil: it is none
 	holding bool          // it holds the lease in Redis
 	wake    chan struct{} // told of any change of the key; nil: doesn't care
+	rang    bool          // wake was told; for who shares it between watches
 
 	stale     *item // may be served if there is nothing better; guarded likewise
 	staleFrom Source
@@ -112,11 +113,26 @@ func (m *memory) voided(w *watch) bool {
 }
 
 // listen makes the watch hear of changes.
-func (m *memory) listen(w *watch) {
+func (m *memory) listen(w *watch) { m.listenTo(w, make(chan struct{}, 1)) }
+
+// listenTo is listen with a channel that several watches may have. rung says
+// which of them it was.
+func (m *memory) listenTo(w *watch, wake chan struct{}) {
 	s := m.shard(w.key)
 	s.mu.Lock()
-	w.wake = make(chan struct{}, 1)
+	w.wake = wake
 	s.mu.Unlock()
+}
+
+// rung says whether a watch that listens was told of a change since it was
+// last asked.
+func (m *memory) rung(w *watch) bool {
+	s := m.shard(w.key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rang := w.rang
+	w.rang = false
+	return rang
 }
 
 // pause waits for a change of the key, at most for d. It is false when ctx
@@ -135,6 +151,7 @@ func (w *watch) pause(ctx context.Context, d time.Duration) bool {
 
 func (w *watch) tell() {
 	if w.wake != nil {
+		w.rang = true
 		select {
 		case w.wake <- struct{}{}:
 		default:

@@ -1,0 +1,322 @@
+package cache
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// batch is what one GetMany leads: flights whose commands go to Redis
+// together, and whose loads are one. It runs on a goroutine of its own, so that
+// it outlives a caller who leaves while others have joined.
+type batch struct {
+	layer   *layer
+	ctx     context.Context // of the loads; ends when all members have landed, or nobody waits for them
+	cancel  context.CancelFunc
+	load    manyLoader
+	groups  []string
+	members []*member
+	flying  atomic.Int64 // members that have not landed and that somebody waits for
+	wasRead chan struct{}
+	tasks   sync.WaitGroup
+	leases  *leases
+}
+
+// member is a flight in a batch. One goroutine at a time has it.
+type member struct {
+	*flight
+	batch  *batch
+	grant  grant
+	waited bool // another node had the lease
+	landed bool
+	hit    bool // landed before wasRead was closed
+	off    atomic.Bool
+	lease  holding // guarded by the leases' lock
+
+	// Of the load:
+	loaded  Fill
+	value   any
+	found   bool
+	made    *item
+	failure error // ErrNotFound, if it wasn't found
+	ttl     time.Duration
+}
+
+// leadMany runs flights that the caller started, as lead does one. The caller
+// holds a share of e.work.
+func (l *layer) leadMany(ctx context.Context, flights []*flight, load manyLoader) *batch {
+	b := &batch{
+		layer:   l,
+		load:    load,
+		groups:  flights[0].call.groups,
+		members: make([]*member, len(flights)),
+		wasRead: make(chan struct{}),
+	}
+	b.ctx, b.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	b.flying.Store(int64(len(flights)))
+	members := make([]member, len(flights))
+	for i, f := range flights {
+		m := &members[i]
+		m.flight, m.batch = f, b
+		m.grant = grant{fill: true, away: l.engine.remote == nil || f.call.away, force: f.call.refresh}
+		if f.stale != nil {
+			m.grant.seen = f.stale.mark
+		}
+		b.members[i] = m
+	}
+	l.engine.work.Add(1)
+	go b.run()
+	return b
+}
+
+// awaitRead waits until Redis was read. It is false when ctx ended before.
+func (b *batch) awaitRead(ctx context.Context) bool {
+	select {
+	case <-b.wasRead:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (b *batch) run() {
+	e := b.layer.engine
+	defer e.work.Done()
+	reading := true
+	read := func() {
+		if reading {
+			reading = false
+			for _, m := range b.members {
+				m.hit = m.landed
+			}
+			close(b.wasRead)
+		}
+	}
+	defer func() {
+		b.tasks.Wait()
+		b.landRest(b.members, errExited)
+		read()
+		b.cancel()
+	}()
+	rest := b.putOff(b.read())
+	for _, m := range rest {
+		e.loading(m.flight, m.leave)
+	}
+	if len(rest) > 0 && rest[0].background {
+		stop := context.AfterFunc(e.closing, func() {
+			for _, m := range b.members {
+				e.dismiss(m.flight)
+			}
+		})
+		defer stop()
+	}
+	read()
+	if rest = b.awaitClaims(rest); len(rest) > 0 {
+		b.acquire(rest)
+	}
+}
+
+// putOff lands members that were not loaded a moment ago, if something can
+// stand in for them, and gives the others.
+func (b *batch) putOff(ms []*member) []*member {
+	l := b.layer
+	return slices.DeleteFunc(ms, func(m *member) bool {
+		if !l.isPutOff(m.key.id) {
+			return false
+		}
+		it, source := l.engine.standIn(&m.watch)
+		if it != nil {
+			b.land(m, it, source, nil)
+		}
+		return it != nil
+	})
+}
+
+// land ends a member's flight.
+func (b *batch) land(m *member, it *item, source Source, err error) {
+	m.landed = true
+	b.layer.engine.land(m.flight, it, source, err)
+	m.leave()
+}
+
+// landRest ends the flights that have not landed.
+func (b *batch) landRest(ms []*member, err error) {
+	for _, m := range ms {
+		if !m.landed {
+			b.land(m, nil, FromLoad, err)
+		}
+	}
+}
+
+// leave notes that nobody waits for the member any more. The last one ends
+// the load.
+func (m *member) leave() {
+	if !m.off.Swap(true) && m.batch.flying.Add(-1) == 0 {
+		m.batch.cancel()
+	}
+}
+
+// wanted gives the members for which somebody waits, and lands the others.
+func (b *batch) wanted(ms []*member) []*member {
+	wanted := make([]*member, 0, len(ms))
+	for _, m := range ms {
+		if m.off.Load() {
+			b.land(m, nil, FromLoad, context.Canceled)
+		} else {
+			wanted = append(wanted, m)
+		}
+	}
+	return wanted
+}
+
+const (
+	// batchMost is how many ids go to Redis in one batch. Replies of that size
+	// don't hold up those of other callers, and more in one would not be faster.
+	batchMost = 256
+	// batchBytes is what the values of a batch should come to at most, as far
+	// as that is known.
+	batchBytes = 1 << 20
+)
+
+// read brings what Redis has, and gives the members that it could not.
+func (b *batch) read() (rest []*member) {
+	e := b.layer.engine
+	var ask, due []*member
+	for _, m := range b.members {
+		if e.remote == nil || m.background || m.grant.force {
+			rest = append(rest, m)
+		} else {
+			ask = append(ask, m)
+		}
+	}
+	for most := batchMost; len(ask) > 0; {
+		asked := ask[:min(most, len(ask))]
+		ask = ask[len(asked):]
+		size, answered := b.readSome(asked, &due)
+		for _, m := range asked {
+			if !m.landed {
+				rest = append(rest, m)
+			}
+		}
+		if !answered {
+			for _, m := range ask {
+				m.grant.away = true
+			}
+			rest = append(rest, ask...)
+			break
+		}
+		most = min(max(batchBytes/(size/len(asked)+1), 1), batchMost)
+	}
+	keys := make([]memKey, len(due))
+	for i, m := range due {
+		keys[i] = m.key
+	}
+	if len(keys) > 0 {
+		b.layer.refreshMany(b.ctx, keys, &due[0].call, b.load)
+	}
+	return rest
+}
+
+// readSome reads a batch, and lands what it finds. It gives the size of the
+// values, and adds those that are to be refreshed to due. It is false when
+// Redis did not answer.
+func (b *batch) readSome(ms []*member, due *[]*member) (size int, answered bool) {
+	l, e := b.layer, b.layer.engine
+	soft := e.remote.soft.context()
+	gens, err := e.gens.resolve(soft, b.groups)
+	if err == nil {
+		keys := make([]string, len(ms))
+		for i, m := range ms {
+			e.bind(&m.watch, gens)
+			keys[i] = m.inRedis()
+		}
+		asked := e.now()
+		var values []reply
+		if values, err = e.remote.getMany(soft, keys); err == nil {
+			answered = true
+			for i, m := range ms {
+				size += len(values[i].value)
+				if values[i].err != nil {
+					l.stats.redisErrors.Add(1)
+					m.grant.away, answered = true, answered && !unanswered(values[i].err)
+					continue
+				}
+				if values[i].value == nil {
+					continue
+				}
+				it := l.take(&m.watch, values[i].value, gens, &m.call)
+				if it == nil {
+					m.grant.see(values[i].value)
+					continue
+				}
+				b.land(m, it, FromRedis, nil)
+				now := e.clock.NowNano()
+				l.stats.hitTimes.record(time.Duration(e.now() - asked))
+				if now >= it.fresh || early(it, now) {
+					*due = append(*due, m)
+				}
+			}
+			return size, answered
+		}
+		if err != errAway {
+			l.stats.redisErrors.Add(1)
+		}
+	}
+	for _, m := range ms {
+		m.grant.away = true
+	}
+	return 0, false
+}
+
+// refreshMany starts background loads of keys, but for those that are under
+// way. The caller holds a share of e.work.
+func (l *layer) refreshMany(ctx context.Context, keys []memKey, c *call, load manyLoader) {
+	e := l.engine
+	var led []*flight
+	for _, key := range keys {
+		if l.isPutOff(key.id) {
+			continue
+		}
+		if f, lead, _ := e.join(key, *c, e.seq.Add(1), true); lead {
+			led = append(led, f)
+		} else {
+			e.leave(f)
+		}
+	}
+	if len(led) > 0 {
+		l.leadMany(ctx, led, load)
+	}
+}
+
+// awaitClaims lets those whose key is claimed in this process fly alone, and
+// gives the others.
+func (b *batch) awaitClaims(ms []*member) []*member {
+	e := b.layer.engine
+	free := ms[:0]
+	for _, m := range ms {
+		if e.claimed(m.key) == nil {
+			free = append(free, m)
+			continue
+		}
+		m.landed = true // by what follows
+		if e.remote != nil {
+			m.grant.soft = e.remote.soft.context()
+		}
+		b.layer.fly(b.ctx, m.flight, m.grant, func(ctx context.Context, f *Fill) (any, error) {
+			alone := &member{flight: m.flight}
+			err := b.load.load(ctx, []*member{alone})
+			*f = alone.loaded
+			if !alone.found && err == nil {
+				err = ErrNotFound
+			}
+			if alone.found {
+				err = nil
+			}
+			return alone.value, err
+		})
+		m.leave()
+	}
+	return free
+}
