@@ -13,8 +13,8 @@
 //
 // One load per key, in the process and in the fleet, however many callers
 // wait; a caller that leaves doesn't end it, the last one does. Refresh before
-// expiry (XFetch), stale while refreshing, stale when the source fails
-// (StaleFor). Remembered absence (NegativeTTL), TTLs with jitter, batches
+// expiry (XFetch), stale while refreshing (StaleFor), stale when the source
+// fails or is slow (StaleIfError). Remembered absence (NegativeTTL), TTLs with jitter, batches
 // ([Layer.GetMany]), compression, values that are filled by who produces them
 // ([Layer.Claim]), updates in place ([Layer.Replace]), groups of entries that
 // are invalidated at once, at the cost of one key ([Engine.InvalidateGroup]).
@@ -53,12 +53,15 @@
 //	a node's clock is set         nothing, or it loads again       the same
 //	Redis evicts keys             loads again                      loads again
 //	scripts flushed               nothing                          nothing
-//	loader fails or panics        error, or stale within StaleFor  the same
+//	loader fails or panics        error, or stale (StaleIfError)   the same
 //
 // And in any case: the node that invalidated doesn't serve the old value
 // again; no Get waits for Redis longer than SoftTimeout, plus once more for
 // the fill after a load; every key in Redis has a TTL; nothing is ever
-// scanned or flushed.
+// scanned or flushed. Package cachetest tests all that on real servers, with
+// faults in between; its command historycheck runs it for as long as you like:
+//
+//	go run github.com/dejahq/deja/cache/cachetest/historycheck -duration 10m -topology cluster
 //
 // # What is not promised
 //
@@ -85,6 +88,29 @@
 //     of before it ends. min-replicas-to-write 1 and min-replicas-max-lag 2
 //     make such a master refuse, so that the invalidation is queued.
 //
+// # The fine print
+//
+//   - What memory gives is the value as it was loaded, what Redis gives is what
+//     the codec reads back. A field that the codec skips is there on the node
+//     that loaded, and missing on the others. Without Redis values are encoded
+//     all the same, to know their size. One that the codec refuses is given to
+//     who asked and not cached; that is logged, and counted by
+//     [LayerStats].FillsRefused.
+//   - A call whose context ends gives context.Cause of it.
+//   - The context of a load ends when all its callers have left. A refresh in
+//     the background has none, so nothing ends its context but
+//     [LayerOptions].LoadTimeout; Close waits for it.
+//   - A loader that gets its own key waits for itself, until LoadTimeout ends
+//     it, or forever.
+//   - Two releases whose layers differ in [LayerOptions].Version share the keys
+//     and not the entries: each takes the other's for missing and puts its own
+//     in its place, so that a key that both read is loaded each time they take
+//     turns. What is served is right, and invalidations reach both; but the
+//     source bears the load. So raise Version only for what the older release
+//     can't read, and let the two not run beside each other for long. Another
+//     Name or Prefix keeps them apart, but then each must be told of every
+//     invalidation.
+//
 // # What operators see
 //
 // The entry of id in layer L is at prefix+"L:"+id: a header of 55 bytes and
@@ -108,13 +134,13 @@
 //
 // # What was chosen by measuring
 //
-// The default codec is encoding/json. encoding/json/v2 decodes answers and
-// conversations in less than half the time, and encodes somewhat slower; it is
-// there only for programs built with GOEXPERIMENT=jsonv2, so it is a codec to
-// bring along ([Codec] has two methods). Values of 4 KB and more are packed with
-// s2, which takes less processor time than zstd to pack and to unpack, for half
-// as many bytes again. A call without a loader ([LayerOptions].Load) allocates nothing on a
-// hit in memory. The figures, beside those of other libraries, are in
+// The default codec is encoding/json. encoding/json/v2 decodes faster, answers
+// of a model in half the time, and encodes slower; it is there only for programs
+// built with GOEXPERIMENT=jsonv2, so it is a codec to bring along ([Codec] has
+// two methods). Values of 4 KB and more are packed with s2, which takes less
+// processor time than zstd to pack and to unpack, for half as many bytes again.
+// A call without a loader ([LayerOptions].Load) allocates nothing on a hit in
+// memory. The figures, beside those of other libraries, are in
 // bench/RESULTS.md.
 //
 // Everything here is safe for concurrent use.
