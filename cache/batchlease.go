@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// burst is how long changes of keys of a batch come after the first of them.
+const burst = 2 * time.Millisecond
+
 // acquire is layer.acquire for a batch: it gets the right to fill from Redis,
 // or what other nodes have filled meanwhile. What may be loaded is loaded at
 // once, while the rest waits for other nodes.
@@ -45,7 +48,12 @@ func (b *batch) acquire(ms []*member) {
 		all := false
 		timer := time.NewTimer(poll)
 		select {
-		case <-wake:
+		case <-wake: // mostly others change at the same time
+			timer.Reset(burst)
+			select {
+			case <-timer.C:
+			case <-b.ctx.Done():
+			}
 		case <-timer.C:
 			all, poll = true, min(2*poll, maxPoll)
 		case <-b.ctx.Done():

@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -82,13 +83,11 @@ func (b *batch) call(ms []*member) (took time.Duration, err error) {
 	s := &b.layer.stats
 	s.loads.Add(1)
 	began := time.Now()
-	ctx := b.ctx
 	if b.layer.loadTimeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, b.layer.loadTimeout)
-		defer cancel()
+		err = b.runWithin(ms)
+	} else {
+		err = b.load.run(b.ctx, ms)
 	}
-	err = b.load.run(ctx, ms)
 	took = time.Since(began)
 	s.loadTime.Add(int64(took))
 	s.loadTimes.record(took)
@@ -107,10 +106,38 @@ func (l manyLoader) run(ctx context.Context, ms []*member) (err error) {
 	return l.load(ctx, ms)
 }
 
+// runWithin is layer.runWithin for members.
+func (b *batch) runWithin(ms []*member) error {
+	ctx, cancel := context.WithTimeoutCause(b.ctx, b.layer.loadTimeout, errLoadTimeout)
+	defer cancel()
+	own := make([]*member, len(ms)) // what the loader fills in after its time is nobody's
+	for i, m := range ms {
+		own[i] = &member{flight: m.flight}
+	}
+	done := make(chan error, 1)
+	e := b.layer.engine
+	e.work.Add(1)
+	go func() {
+		defer e.work.Done()
+		err := errExited
+		defer func() { done <- err }()
+		err = b.load.run(ctx, own)
+	}()
+	select {
+	case err := <-done:
+		for i, m := range ms {
+			m.loaded, m.value, m.found = own[i].loaded, own[i].value, own[i].found
+		}
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // settle makes of what was loaded what is cached and given to those who wait.
 func (b *batch) settle(ms []*member, took time.Duration, err error) {
 	l := b.layer
-	var fills []*member
+	var fills, removes []*member
 	for _, m := range ms {
 		if !m.found && err != nil && !errors.Is(err, ErrNotFound) {
 			if old, source := l.failed(b.ctx, m.flight); old != nil {
@@ -131,23 +158,62 @@ func (b *batch) settle(ms []*member, took time.Duration, err error) {
 				m.failure = ErrNotFound
 			}
 		}
-		if m.grant.fill && !(m.background && b.ctx.Err() != nil) {
-			if store {
-				fills = append(fills, m)
-				continue
-			}
-			l.remove(&m.watch, &m.grant)
+		switch {
+		case !m.grant.fill || m.background && b.ctx.Err() != nil:
+			b.land(m, m.made, FromLoad, m.failure)
+		case store:
+			fills = append(fills, m)
+		default:
+			removes = append(removes, m)
 		}
-		b.land(m, m.made, FromLoad, m.failure)
 	}
 	if b.leases != nil {
 		b.leases.advance(fills, leaseOfFill)
+		b.leases.advance(removes, leaseOfFill)
 	}
-	b.fill(fills)
+	b.remove(append(removes, b.fill(fills)...))
 }
 
-// fill is layer.fill for members, who land by it.
-func (b *batch) fill(ms []*member) {
+// remove is layer.remove for members, who land by it.
+func (b *batch) remove(ms []*member) {
+	l, e := b.layer, b.layer.engine
+	ended := func(m *member, removed bool) {
+		e.letGo(&m.watch, removed)
+		b.land(m, m.made, FromLoad, m.failure)
+	}
+	var there []*member
+	for _, m := range ms {
+		if g := &m.grant; g.nonce != 0 && !g.away && (g.seen != 0 || g.force) {
+			there = append(there, m)
+		} else {
+			ended(m, false)
+		}
+	}
+	silent := false
+	for some := range slices.Chunk(there, batchMost) {
+		if silent {
+			for _, m := range some {
+				ended(m, false)
+			}
+			continue
+		}
+		b.leases.advance(some, leaseInUse)
+		for i, reply := range e.remote.removeMany(e.remote.soft.context(), some, b.leases.nonce) {
+			n, err := reply.count()
+			if err == nil {
+				b.leases.spent(some[i])
+			} else if !silent && err != errAway {
+				l.stats.redisErrors.Add(1)
+			}
+			silent = silent || unanswered(err)
+			ended(some[i], n == 1)
+		}
+	}
+}
+
+// fill is layer.fill for members, who land by it. It gives those that can't be
+// cached at all, and have not landed.
+func (b *batch) fill(ms []*member) (refused []*member) {
 	l, e := b.layer, b.layer.engine
 	silent, size := false, 0
 	var some []*member
@@ -162,8 +228,7 @@ func (b *batch) fill(ms []*member) {
 		value, err := l.encoded(&m.watch, m.made)
 		if err != nil {
 			l.warn(&l.logged.fills, "cache: a loaded value is not cached", err)
-			l.remove(&m.watch, &m.grant)
-			b.land(m, m.made, FromLoad, m.failure)
+			refused = append(refused, m)
 			continue
 		}
 		if silent || m.grant.nonce == 0 || m.grant.away {
@@ -184,6 +249,7 @@ func (b *batch) fill(ms []*member) {
 		calls = append(calls, e.remote.fillCall(m.inRedis(), m.grant.nonce, sealed, ttl, m.made.version))
 	}
 	flush()
+	return refused
 }
 
 // fillMemory keeps what Redis has no say in, because it is away or not there.

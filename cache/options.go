@@ -134,10 +134,10 @@ type LayerOptions[V any] struct {
 	// compressed in Redis. Default 4096; negative: never.
 	CompressAbove int
 	// Load loads the value of an id, by the rules of Loader, for calls that
-	// are given no loader; nil: each call must have one.
+	// are given no loader; nil: LoadMany, or each call must have one.
 	Load func(ctx context.Context, id string, f *Fill) (V, error)
 	// LoadMany loads the values of several ids, for calls of GetMany that are
-	// given no loader, and without Load for those of Get too.
+	// given no loader; nil: Load for each id.
 	LoadMany BatchLoader[V]
 	Promise  Promise  // of its reads and invalidations; default Bounded
 	Codec    Codec[V] // default JSON

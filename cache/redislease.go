@@ -47,7 +47,7 @@ return 1
 	// removeScript ends a lease and removes the entry: 1; 0 when the lease is
 	// another's or gone, and the entry may be newer. KEYS: entry, lease. ARGV:
 	// nonce.
-	removeScript = rueidis.NewLuaScript(`
+	removeScript, removeBatch = newScripts(`
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then
   return 0
 end

@@ -219,6 +219,16 @@ func (r *remote) fillMany(ctx context.Context, calls []scriptCall) []reply {
 	return r.runMany(ctx, fillBatch, calls)
 }
 
+// removeMany removes entries under their leases: a count of 1 says that it did.
+func (r *remote) removeMany(ctx context.Context, ms []*member, nonce token) []reply {
+	calls := make([]scriptCall, len(ms))
+	for i, m := range ms {
+		key := m.inRedis()
+		calls[i] = scriptCall{[]string{key, r.leaseKey(key)}, []string{nonce.String()}}
+	}
+	return r.runMany(ctx, removeBatch, calls)
+}
+
 func (r *remote) leaseCalls(ms []*member, nonce token, more ...string) []scriptCall {
 	calls := make([]scriptCall, len(ms))
 	args := append([]string{nonce.String()}, more...)
