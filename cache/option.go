@@ -149,7 +149,7 @@ func (c *call) accepts(e *Engine, it *item) bool {
 		return false
 	}
 	// Not by the clock of memory hits, which is late by milliseconds.
-	if c.hasMaxAge && e.now()-it.created > c.maxAge {
+	if c.hasMaxAge && e.now()-it.created >= c.maxAge {
 		return false
 	}
 	return it.in(c.groups)
