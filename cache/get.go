@@ -39,7 +39,8 @@ const (
 // answered from memory allocates nothing, unless load is a closure: then Go
 // allocates the closure, which the layer's own saves.
 func (l *Layer[V]) Get(ctx context.Context, id string, load Loader[V], opts ...Option) (V, error) {
-	if it := l.recallWith(id, opts); it != nil {
+	it, absent := l.recallWith(id, opts)
+	if it != nil {
 		if it.negative {
 			var none V
 			return none, ErrNotFound
@@ -47,7 +48,9 @@ func (l *Layer[V]) Get(ctx context.Context, id string, load Loader[V], opts ...O
 		v, _ := it.value.(V)
 		return v, nil
 	}
-	it, _, err := l.lookup(ctx, id, load, newCall(opts))
+	c := newCall(opts)
+	c.absent = absent
+	it, _, err := l.lookup(ctx, id, load, c)
 	if err != nil {
 		var none V
 		return none, err
@@ -113,7 +116,8 @@ func (l *Layer[V]) entry(id string, it *item, source Source) Entry[V] {
 
 // recallWith is recall with options. Calls with none, or with nothing but
 // groups, are most of all, and are spared the work that the others need.
-func (l *layer) recallWith(id string, opts []Option) *item {
+// absent says that memory has no entry at all.
+func (l *layer) recallWith(id string, opts []Option) (it *item, absent bool) {
 	var groups []string
 	switch {
 	case len(opts) == 0:
@@ -121,21 +125,24 @@ func (l *layer) recallWith(id string, opts []Option) *item {
 		groups = opts[0].list()
 	default:
 		c := newCall(opts)
-		return l.recall(id, &c)
+		return l.recall(id, &c), false
 	}
 	e := l.engine
 	if l.promise != Bounded && l.unverified(nil) {
-		return nil
+		return nil, false
 	}
-	it := e.find(l, id)
-	if it == nil || it.epoch != e.epoch.Load() || !it.stands(groups) {
-		return nil
+	it = e.find(l, id)
+	if it == nil {
+		return nil, true
+	}
+	if it.epoch != e.epoch.Load() || !it.stands(groups) {
+		return nil, false
 	}
 	if now := e.clock.NowNano(); now >= it.early && !it.usual(now) {
-		return nil
+		return nil, false
 	}
 	l.memoryHit(it)
-	return it
+	return it, false
 }
 
 // recall answers from memory; nil means that it can't, or that a refresh is
@@ -220,8 +227,10 @@ func (l *layer) obtain(ctx context.Context, id string, c call, load loader) (*it
 			return l.served(&c, it, FromMemory, asked)
 		}
 		c.refresh, c.away = c.refresh || !ok, !ok
-	} else if it := l.refreshing(ctx, key, c, load); it != nil {
-		return l.served(&c, it, FromMemory, 0)
+	} else if !c.absent {
+		if it := l.refreshing(ctx, key, c, load); it != nil {
+			return l.served(&c, it, FromMemory, 0)
+		}
 	}
 	for {
 		f, lead, found := e.join(key, c, e.seq.Add(1), false)

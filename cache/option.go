@@ -68,6 +68,7 @@ type call struct {
 	claim      bool    // what is stale is found, but is no hit
 	strict     bool    // memory must not be relied on before Redis was asked
 	away       bool    // Redis was asked, and did not answer
+	absent     bool    // a moment ago, memory had no entry at all
 }
 
 func newCall(opts []Option) (c call) {
@@ -110,7 +111,7 @@ func newCall(opts []Option) (c call) {
 func (c *call) own() call {
 	// Field by field: a copy of the whole would make the compiler believe
 	// that the caller's groups live on.
-	own := call{refresh: c.refresh, hasMaxAge: c.hasMaxAge, maxAge: c.maxAge, minVersion: c.minVersion, uncounted: c.uncounted, promise: c.promise}
+	own := call{refresh: c.refresh, hasMaxAge: c.hasMaxAge, maxAge: c.maxAge, minVersion: c.minVersion, uncounted: c.uncounted, promise: c.promise, absent: c.absent}
 	for _, g := range c.groups {
 		own.groups = append(own.groups, strings.Clone(g))
 	}
