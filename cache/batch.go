@@ -191,23 +191,23 @@ func (b *batch) read() (rest []*member) {
 			ask = append(ask, m)
 		}
 	}
-	for most := batchMost; len(ask) > 0; {
-		asked := ask[:min(most, len(ask))]
-		ask = ask[len(asked):]
-		size, answered := b.readSome(asked, &due)
-		for _, m := range asked {
-			if !m.landed {
-				rest = append(rest, m)
-			}
-		}
-		if !answered {
+	for next := b.beginRead(&ask, batchMost); next != nil; {
+		got := <-next
+		next = nil
+		if got.answered { // what comes next is on its way while this is decoded
+			next = b.beginRead(&ask, min(max(batchBytes/(got.size/len(got.members)+1), 1), batchMost))
+		} else {
 			for _, m := range ask {
 				m.grant.away = true
 			}
 			rest = append(rest, ask...)
-			break
 		}
-		most = min(max(batchBytes/(size/len(asked)+1), 1), batchMost)
+		due = append(due, b.endRead(got)...)
+		for _, m := range got.members {
+			if !m.landed {
+				rest = append(rest, m)
+			}
+		}
 	}
 	keys := make([]memKey, len(due))
 	for i, m := range due {
@@ -219,11 +219,36 @@ func (b *batch) read() (rest []*member) {
 	return rest
 }
 
-// readSome reads a batch, and lands what it finds. It gives the size of the
-// values, and adds those that are to be refreshed to due. It is false when
-// Redis did not answer.
-func (b *batch) readSome(ms []*member, due *[]*member) (size int, answered bool) {
-	l, e := b.layer, b.layer.engine
+// manyRead is what came of reading some members.
+type manyRead struct {
+	members  []*member
+	gens     []*generation
+	replies  []reply // nil: there is none
+	asked    int64
+	size     int // of the values together
+	answered bool
+}
+
+// beginRead asks for some of the members, which it takes off; nil when there
+// are none.
+func (b *batch) beginRead(ask *[]*member, most int) <-chan manyRead {
+	if len(*ask) == 0 {
+		return nil
+	}
+	ms := (*ask)[:min(most, len(*ask))]
+	*ask = (*ask)[len(ms):]
+	done := make(chan manyRead, 1)
+	if len(b.members) <= batchMost { // nothing else to do meanwhile
+		done <- b.readSome(ms)
+	} else {
+		go func() { done <- b.readSome(ms) }()
+	}
+	return done
+}
+
+func (b *batch) readSome(ms []*member) manyRead {
+	e := b.layer.engine
+	got := manyRead{members: ms}
 	soft := e.remote.soft.context()
 	gens, err := e.gens.resolve(soft, b.groups)
 	if err == nil {
@@ -232,42 +257,47 @@ func (b *batch) readSome(ms []*member, due *[]*member) (size int, answered bool)
 			e.bind(&m.watch, gens)
 			keys[i] = m.inRedis()
 		}
-		asked := e.now()
-		var values []reply
-		if values, err = e.remote.getMany(soft, keys); err == nil {
-			answered = true
-			for i, m := range ms {
-				size += len(values[i].value)
-				if values[i].err != nil {
-					l.stats.redisErrors.Add(1)
-					m.grant.away, answered = true, answered && !unanswered(values[i].err)
-					continue
-				}
-				if values[i].value == nil {
-					continue
-				}
-				it := l.take(&m.watch, values[i].value, gens, &m.call)
-				if it == nil {
-					m.grant.see(values[i].value)
-					continue
-				}
-				b.land(m, it, FromRedis, nil)
-				now := e.clock.NowNano()
-				l.stats.hitTimes.record(time.Duration(e.now() - asked))
-				if now >= it.fresh || early(it, now) {
-					*due = append(*due, m)
-				}
-			}
-			return size, answered
+		got.gens, got.asked = gens, e.now()
+		got.replies, err = e.remote.getMany(soft, keys)
+		if err != nil && err != errAway {
+			b.layer.stats.redisErrors.Add(1)
 		}
-		if err != errAway {
+	}
+	got.answered = err == nil
+	for i := range got.replies {
+		got.size += len(got.replies[i].value)
+		got.answered = got.answered && !unanswered(got.replies[i].err)
+	}
+	return got
+}
+
+// endRead lands what was found, and gives those of it that are to be refreshed.
+func (b *batch) endRead(got manyRead) (due []*member) {
+	l, e := b.layer, b.layer.engine
+	for i, m := range got.members {
+		if got.replies == nil {
+			m.grant.away = true
+			continue
+		}
+		switch found := got.replies[i]; {
+		case found.err != nil:
 			l.stats.redisErrors.Add(1)
+			m.grant.away = true
+		case found.value != nil:
+			it := l.take(&m.watch, found.value, got.gens, &m.call)
+			if it == nil {
+				m.grant.see(found.value)
+				continue
+			}
+			now := e.now()
+			l.stats.hitTimes.record(time.Duration(now - got.asked))
+			b.land(m, it, FromRedis, nil)
+			if now >= it.fresh || early(it, now) {
+				due = append(due, m)
+			}
 		}
 	}
-	for _, m := range ms {
-		m.grant.away = true
-	}
-	return 0, false
+	return due
 }
 
 // refreshMany starts background loads of keys, but for those that are under
