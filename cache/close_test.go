@@ -2,10 +2,13 @@ package cache_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/dejahq/deja/cache"
 	"github.com/dejahq/deja/internal/redistest"
@@ -58,4 +61,79 @@ func (l locked) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.w.Write(b)
+}
+
+// Nobody waits for a refresh, so Close doesn't either.
+func TestCloseEndsRefreshes(t *testing.T) {
+	t.Parallel()
+	e := open(t, cache.Options{})
+	l := layer(t, e, cache.LayerOptions[string]{TTL: time.Millisecond, StaleFor: time.Hour, Jitter: -1})
+	began := make(chan struct{})
+	ended := make(chan error, 1)
+	load := func(ctx context.Context, _ *cache.Fill) (string, error) {
+		select {
+		case <-began:
+			return "again", nil
+		default:
+		}
+		close(began)
+		select {
+		case <-ctx.Done():
+			ended <- ctx.Err()
+		case <-time.After(30 * time.Second):
+			ended <- nil
+		}
+		return "", context.Cause(ctx)
+	}
+	if _, err := l.Get(t.Context(), "x", func(context.Context, *cache.Fill) (string, error) { return "v", nil }); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a refresh begins", func() bool {
+		v, err := l.Get(t.Context(), "x", load)
+		want(t, v, err, "v")
+		select {
+		case <-began:
+			return true
+		default:
+			return false
+		}
+	})
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Fatal("the refresh went on:", err)
+	}
+}
+
+// Who waits for other nodes to acknowledge an invalidation is told that the
+// engine ends, and Close doesn't wait for them.
+func TestCloseEndsTheWaitForOthers(t *testing.T) {
+	t.Parallel()
+	eventually(t, "the engine is closed during the wait", func() bool { // a busy machine may be late for it
+		srv := redistest.Start(t)
+		e, l := node(t, srv.URL(), soft, promising(cache.Acknowledged))
+		var r cache.Receipt
+		var failed error
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			r, failed = l.Invalidate(t.Context(), "x", 0) // waits until the registry is as old as a lease
+		}()
+		eventually(t, "it was announced", func() bool {
+			m, err := srv.Do("HGET", "{fleet}:nodes", "seq")
+			return err == nil && !m.IsNil()
+		})
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+		<-done
+		if failed == nil {
+			return false
+		}
+		if !errors.Is(failed, cache.ErrClosed) || !r.Remote || r.Acknowledged >= r.Nodes {
+			t.Fatalf("%+v, %v", r, failed)
+		}
+		return true
+	})
 }

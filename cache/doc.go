@@ -52,6 +52,8 @@
 //	Redis lost data, new master   all entries unreachable          the same; Invalidate waits 2 s
 //	a node's clock is set         nothing, or it loads again       the same
 //	Redis evicts keys             loads again                      loads again
+//	Redis is full, evicts none    nothing new is stored            the same
+//	another type under our keys   it is removed                    the same
 //	scripts flushed               nothing                          nothing
 //	loader fails or panics        error, or stale (StaleIfError)   the same
 //

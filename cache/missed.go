@@ -7,7 +7,8 @@ import (
 
 // missed are the invalidations that Redis has not heard yet. They are
 // replayed when it is back, before anything in it is trusted again. Too many
-// become one that clears everything: cost, never staleness.
+// become one that clears everything, and so does one that Redis refuses: cost,
+// never staleness.
 type missed struct {
 	mu     sync.Mutex
 	keys   map[memKey]missedKey

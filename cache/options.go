@@ -31,7 +31,7 @@ type Options struct {
 	Redis       *RedisOptions // nil: memory only
 	Prefix      string        // before every key in Redis; may be empty
 	MemoryBytes int64         // budget for all layers together; default 64 MiB
-	Node        string        // this node's name; default host name and a random part
+	Node        string        // this node's name, for operators: it need not be unique; default host name and a random part
 	SoftTimeout time.Duration // how long a Get waits for Redis, at most, before it goes on without; default 100 ms
 	HardTimeout time.Duration // how long any Redis command may take; default 1 s
 	// LeaseTTL is how long a lease outlives its holder's last word: when a node

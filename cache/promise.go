@@ -21,7 +21,9 @@ const (
 	// memory only while they hold a lease of two seconds, which they renew
 	// through Redis and only once they have carried out every invalidation
 	// announced there. Invalidate waits for each node to do so, or for its
-	// lease to run out.
+	// lease to run out. In the first two seconds after Redis has begun empty,
+	// or has lost its data, it waits until they are over, also on a node that
+	// is alone: nodes that can't be heard may hold a lease from before.
 	Acknowledged
 	// Strict: each read asks Redis whether what is in memory is still what is
 	// there. When Redis is away, each read loads.

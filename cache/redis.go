@@ -297,7 +297,7 @@ func (r *remote) prolong(ctx context.Context, it *item) {
 
 // bump gives a group a new generation.
 func (r *remote) bump(ctx context.Context, c rueidis.Client, group string) error {
-	_, err := r.exec(ctx, c, bumpScript, []string{r.generationKey(group)}, newToken().String(), millis(generationTTL(group)))
+	_, err := r.exec(ctx, c, overwriteScript, []string{r.generationKey(group)}, newToken().String(), millis(generationTTL(group)))
 	return err
 }
 

@@ -210,7 +210,7 @@ func (r *remote) standing(ctx context.Context, a announced) (s standing, err err
 // resetFleet makes a registry begin anew, because it may lack what was
 // written to it last.
 func (r *remote) resetFleet(ctx context.Context, c rueidis.Client) error {
-	return c.Do(ctx, c.B().Del().Key(r.fleetKeys()[0]).Build()).Error()
+	return c.Do(ctx, c.B().Unlink().Key(r.fleetKeys()[0]).Build()).Error()
 }
 
 func (r *remote) leaveFleet(ctx context.Context) error {

@@ -40,8 +40,7 @@ func (r *remote) settleLineage(ctx context.Context, c rueidis.Client) error {
 		if err := r.resetFleet(ctx, c); err != nil {
 			return err
 		}
-		err = c.Do(ctx, c.B().Set().Key(key).Value(r.engine.o.Node).PxMilliseconds(lineageTTL.Milliseconds()).Build()).Error()
-		if err != nil {
+		if _, err := r.exec(ctx, c, overwriteScript, []string{key}, r.engine.o.Node, millis(lineageTTL)); err != nil {
 			return err
 		}
 		r.engine.o.Logger.Info("cache: new master, the cache begins anew", "replication", id)

@@ -90,9 +90,9 @@ end
 return {stored, floor}
 `)
 
-	// bumpScript gives a group another generation, whatever it had. KEYS[1] is
-	// the generation's key. ARGV: a fresh token, ms.
-	bumpScript = rueidis.NewLuaScript(`
+	// overwriteScript puts a string in the place of whatever there is. ARGV: the
+	// string, ms.
+	overwriteScript = rueidis.NewLuaScript(`
 redis.call('UNLINK', KEYS[1])
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
