@@ -97,6 +97,7 @@ type LayerMetrics struct {
 	FillsRefused   uint64  `json:"fillsRefused"` // overtaken by an invalidation
 	Invalidations  uint64  `json:"invalidations"`
 	RedisErrors    uint64  `json:"redisErrors"`
+	DecodeErrors   uint64  `json:"decodeErrors"` // entries in Redis that can't be read
 	QueriesAvoided uint64  `json:"queriesAvoided"`
 	QueriesPaid    uint64  `json:"queriesPaid"`
 	MemoryItems    int64   `json:"memoryItems"`

@@ -106,6 +106,21 @@ func TestMetricsOfARealEngine(t *testing.T) {
 	if n := value(t, collect(t, eb)["deja.cache.hits"], "redis"); n != 3 {
 		t.Errorf("%d hits in Redis", n)
 	}
+	ec, err := cache.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ec.Close() }()
+	c, err := cache.NewLayer(ec, cache.LayerOptions[int]{Name: "thing", TTL: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if en, ok := c.Peek(t.Context(), "0"); ok {
+		t.Fatalf("a text was read as the number %d", en.Value)
+	}
+	if n := value(t, collect(t, ec)["deja.cache.decode.errors"], "thing"); n != 1 {
+		t.Errorf("%d entries that can't be decoded", n)
+	}
 
 	h, ok := m["deja.cache.load.duration"].(metricdata.ExponentialHistogram[float64])
 	if !ok || len(h.DataPoints) != 1 {

@@ -82,9 +82,10 @@ func Register(meter metric.Meter, e *cache.Engine) (metric.Registration, error) 
 		{"loads", "Loads from the source.", "{load}", func(s *cache.LayerStats) uint64 { return s.Loads }},
 		{"loads.failed", "Loads that failed.", "{load}", func(s *cache.LayerStats) uint64 { return s.LoadErrors }},
 		{"fills", "Values that were stored.", "{fill}", func(s *cache.LayerStats) uint64 { return s.Fills }},
-		{"fills.refused", "Values that were not stored: an invalidation came first, or they can't be encoded.", "{fill}", func(s *cache.LayerStats) uint64 { return s.FillsRefused }},
+		{"fills.refused", "Values that were not stored: an invalidation came first, or they can't be cached at all.", "{fill}", func(s *cache.LayerStats) uint64 { return s.FillsRefused }},
 		{"invalidations", "Invalidations of single keys by this node.", "{invalidation}", func(s *cache.LayerStats) uint64 { return s.Invalidations }},
 		{"redis.errors", "Commands to Redis that failed.", "{command}", func(s *cache.LayerStats) uint64 { return s.RedisErrors }},
+		{"decode.errors", "Entries in Redis that were misses because their value can't be decoded: a codec that changed and a layer version that did not.", "{entry}", func(s *cache.LayerStats) uint64 { return s.DecodeErrors }},
 		{"cost.avoided", "Cost of loads that hits made unnecessary, in the loader's unit.", "1", func(s *cache.LayerStats) uint64 { return s.CostAvoided }},
 		{"cost.paid", "Cost of loads, in the loader's unit.", "1", func(s *cache.LayerStats) uint64 { return s.CostPaid }},
 	} {

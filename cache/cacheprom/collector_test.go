@@ -48,6 +48,25 @@ func scrape(t *testing.T, c prometheus.Collector) string {
 	return rec.Body.String()
 }
 
+// otherType opens an engine whose values are not those in Redis, and looks at
+// one.
+func otherType(t *testing.T, o cache.Options) *cache.Engine {
+	t.Helper()
+	e, err := cache.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Close() })
+	l, err := cache.NewLayer(e, cache.LayerOptions[int]{Name: "thing", TTL: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if en, ok := l.Peek(t.Context(), "0"); ok {
+		t.Fatalf("a text was read as the number %d", en.Value)
+	}
+	return e
+}
+
 func TestScrapeOfARealEngine(t *testing.T) {
 	t.Parallel()
 	srv := redistest.Start(t, redistest.WithPassword("hunter2"), redistest.WithMaxMemory("100mb", "allkeys-lfu"))
@@ -86,6 +105,9 @@ func TestScrapeOfARealEngine(t *testing.T) {
 		t.Error("a secret")
 	}
 	if text := scrape(t, cacheprom.New(eb, cacheprom.Options{})); !strings.Contains(text, `deja_cache_hits_total{layer="thing",source="redis"} 3`) {
+		t.Error(text)
+	}
+	if text := scrape(t, cacheprom.New(otherType(t, o), cacheprom.Options{})); !strings.Contains(text, `deja_cache_decode_errors_total{layer="thing"} 1`) {
 		t.Error(text)
 	}
 	if problems, err := promlint.New(strings.NewReader(text)).Lint(); err != nil || len(problems) > 0 {

@@ -101,7 +101,8 @@
 //	             shared: waited for another's load), misses, hitRate;
 //	             negativeHits and staleHits (of the hits); loads, loadErrors,
 //	             avgLoadTime; fills, fillsRefused (overtaken by an
-//	             invalidation); invalidations; redisErrors; queriesAvoided and
+//	             invalidation); invalidations; redisErrors; decodeErrors
+//	             (entries in Redis that can't be read); queriesAvoided and
 //	             queriesPaid; memoryItems, memoryBytes; hitP50, hitP95, hitP99
 //	             (of looking up what was there) and loadP50, loadP95, loadP99;
 //	             timeSavedMs; of answers, similar (to another question) and

@@ -28,6 +28,7 @@ type layer struct {
 	FillsRefused   uint64  `json:"fillsRefused"`
 	Invalidations  uint64  `json:"invalidations"`
 	RedisErrors    uint64  `json:"redisErrors"`
+	DecodeErrors   uint64  `json:"decodeErrors"`
 	QueriesAvoided uint64  `json:"queriesAvoided"`
 	QueriesPaid    uint64  `json:"queriesPaid"`
 	MemoryItems    int64   `json:"memoryItems"`
@@ -50,7 +51,7 @@ func layerOf(s cache.LayerStats, answers monitor.Account) layer {
 		Name: s.Name, Hits: hits, MemoryHits: s.MemoryHits, RedisHits: s.RedisHits, Shared: s.Shared,
 		Misses: s.Misses, HitRate: rate(hits, hits+s.Misses), NegativeHits: s.NegativeHits, StaleHits: s.StaleHits,
 		Loads: s.Loads, LoadErrors: s.LoadErrors, Fills: s.Fills, FillsRefused: s.FillsRefused,
-		Invalidations: s.Invalidations, RedisErrors: s.RedisErrors,
+		Invalidations: s.Invalidations, RedisErrors: s.RedisErrors, DecodeErrors: s.DecodeErrors,
 		QueriesAvoided: s.CostAvoided, QueriesPaid: s.CostPaid, MemoryItems: s.MemoryItems, MemoryBytes: s.MemoryBytes,
 		HitP50: ms(s.HitTimes.Quantile(.5)), HitP95: ms(s.HitTimes.Quantile(.95)), HitP99: ms(s.HitTimes.Quantile(.99)),
 		LoadP50: ms(s.LoadTimes.Quantile(.5)), LoadP95: ms(s.LoadTimes.Quantile(.95)), LoadP99: ms(s.LoadTimes.Quantile(.99)),

@@ -44,8 +44,9 @@ type AnswerLease struct {
 	lease *cache.Lease[*deja.Answer]
 }
 
-// ClaimAnswer gives a cached answer, or the right to store one. maxAge (0:
-// any) makes older answers misses; refresh skips the lookup.
+// ClaimAnswer gives a cached answer, or the right to store one, or neither when
+// nobody can have that. maxAge (0: any) makes older answers misses; refresh
+// skips the lookup.
 func (l *Layers) ClaimAnswer(ctx context.Context, k AnswerKey, maxAge time.Duration, refresh bool) (FoundAnswer, bool, *AnswerLease) {
 	opts := []cache.Option{k.groups()}
 	if maxAge > 0 {
@@ -59,6 +60,10 @@ func (l *Layers) ClaimAnswer(ctx context.Context, k AnswerKey, maxAge time.Durat
 	l.recordAnswer(ctx, began, k, e, ok)
 	if ok {
 		return FoundAnswer{Answer: e.Value, Age: time.Since(e.Created)}, true, nil
+	}
+	if err := lease.Err(); err != nil { // there is nobody to wait for, then
+		l.log.WarnContext(ctx, "an answer can't be cached", "key", l.AnswerKeyName(k), "error", err)
+		return FoundAnswer{}, false, nil
 	}
 	return FoundAnswer{}, false, &AnswerLease{lease: lease}
 }

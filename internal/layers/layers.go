@@ -88,7 +88,7 @@ func New(engine *cache.Engine, store deja.Store, o Options) (*Layers, error) {
 		Name: ThreadContext, Version: 1, TTL: o.ContextTTL,
 	})
 	l.answers, errs[3] = cache.NewLayer(engine, cache.LayerOptions[*deja.Answer]{
-		Name: MessageResponses, Version: 2, TTL: o.AnswerTTL, StaleFor: max(o.AnswersKept, 0),
+		Name: MessageResponses, Version: 2, TTL: o.AnswerTTL, StaleIfError: max(o.AnswersKept, 0),
 	})
 	return l, errors.Join(errs[:]...)
 }

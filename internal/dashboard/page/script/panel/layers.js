@@ -33,6 +33,7 @@ const all = [
 export function complaint(l) {
   const wrong = [];
   if (l.redisErrors > 0) wrong.push(`${count(l.redisErrors)} errors of Redis`);
+  if (l.decodeErrors > 0) wrong.push(`${count(l.decodeErrors)} entries can't be decoded`);
   if (l.loadErrors > 0) wrong.push(`${count(l.loadErrors)} of ${count(l.loads)} loads failed`);
   return wrong.join(', ');
 }
