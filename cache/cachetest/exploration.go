@@ -28,7 +28,8 @@ type Exploration struct {
 	EachFault bool
 	// Lag makes loads of odd keys bring an older version at times, as a
 	// replica of the source would. Floors keep such out of the cache, as long
-	// as Redis doesn't lose them: it needs Faults that don't.
+	// as Redis doesn't lose them: faults by which it does are left out, and
+	// refused when they are asked for.
 	Lag bool
 }
 
@@ -65,6 +66,9 @@ func (x Exploration) resolve() (Exploration, error) {
 		return x, fmt.Errorf("cachetest: unknown topology %q; there are %s", x.Topology, strings.Join(Topologies(), ", "))
 	}
 	possible := FaultsOf(x.Topology)
+	if x.Lag {
+		possible = slices.DeleteFunc(possible, losesFloors)
+	}
 	switch {
 	case x.Faults == nil:
 		x.Faults = possible
@@ -73,8 +77,9 @@ func (x Exploration) resolve() (Exploration, error) {
 	}
 	for _, name := range x.Faults {
 		if !slices.Contains(possible, name) {
-			return x, fmt.Errorf("cachetest: no fault %q on %s; there are %s", name, x.Topology, strings.Join(possible, ", "))
+			return x, fmt.Errorf("cachetest: no fault %q on %s (Lag %v); there are %s", name, x.Topology, x.Lag, strings.Join(possible, ", "))
 		}
 	}
+	x.Faults = slices.Compact(slices.Sorted(slices.Values(x.Faults)))
 	return x, nil
 }

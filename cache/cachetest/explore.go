@@ -140,15 +140,11 @@ func (r *run) work(ctx context.Context, node int, random *rand.Rand) {
 	var ops []Op
 	failed := 0
 	for ctx.Err() == nil {
-		op, ok := r.step(ctx, node, random.IntN(r.x.Keys), random)
-		if ok {
-			if op.Write {
-				r.acknowledged.Add(1)
-			}
-			ops = append(ops, op)
-		} else {
+		seen := r.step(ctx, node, random.IntN(r.x.Keys), random)
+		if len(seen) == 0 {
 			failed++
 		}
+		ops = append(ops, seen...)
 		if random.IntN(4) == 0 {
 			pause(ctx, time.Duration(random.IntN(500))*time.Microsecond)
 		}
@@ -160,42 +156,28 @@ func (r *run) work(ctx context.Context, node int, random *rand.Rand) {
 }
 
 // step reads or writes. Odd keys have versions; even ones rely on leases
-// alone. ok is false when the outcome doesn't count: a failed read, or a
+// alone. It gives nothing when the outcome doesn't count: a failed read, or a
 // write that nobody acknowledged.
-func (r *run) step(ctx context.Context, node, k int, random *rand.Rand) (op Op, ok bool) {
-	l, id := r.layers[node], "key"+strconv.Itoa(k)
-	groups := cache.InGroup("group" + strconv.Itoa(k%2))
-	op = Op{Node: node, Key: id, Start: time.Since(r.began)}
-	if random.IntN(20) == 0 && !r.quiet.Load() {
-		op.Write = true
-		op.Version, ok = r.write(ctx, l, id, k, groups, random)
+func (r *run) step(ctx context.Context, node, k int, random *rand.Rand) []Op {
+	var op Op
+	var ok bool
+	switch n := random.IntN(40); {
+	case n < 2 && !r.quiet.Load():
+		op = Op{Node: node, Key: name(k), Write: true, Start: time.Since(r.began)}
+		op.Version, ok = r.write(ctx, r.layers[node], op.Key, k, groupOf(k), random)
 		op.End = time.Since(r.began)
-		return op, ok
+		if ok {
+			r.acknowledged.Add(1)
+		}
+	case n < 6:
+		return r.readMany(ctx, node, k, random)
+	default:
+		op, ok = r.read(ctx, node, k, random)
 	}
-	before, after := time.Duration(random.IntN(3))*time.Millisecond, time.Duration(random.IntN(10))*time.Millisecond+time.Duration(random.IntN(2))
-	en, err := l.Lookup(ctx, id, func(ctx context.Context, f *cache.Fill) (int64, error) {
-		pause(ctx, before)
-		v := r.newest[k].Load()
-		pause(ctx, after) // the older what is brought, the better
-		if k%2 == 0 {
-			return v, ctx.Err()
-		}
-		f.Version = v
-		if r.x.Lag && v > 1 && after%2 == 0 {
-			f.Version = v - 1
-			return -f.Version, ctx.Err()
-		}
-		return v, ctx.Err()
-	}, groups)
-	op.End = time.Since(r.began)
-	op.Version, op.Source = en.Value, string(en.Source)
-	if op.Version < 0 { // the source itself lagged: only caching it is wrong
-		op.Version = -op.Version
-		if en.Source == cache.FromLoad || en.Source == cache.FromShared {
-			return op, false
-		}
+	if !ok {
+		return nil
 	}
-	return op, err == nil
+	return []Op{op}
 }
 
 // write changes the source and then invalidates in one of the ways there are.

@@ -61,6 +61,12 @@ func FaultsOf(topology string) []string {
 	})
 }
 
+// losesFloors says whether Redis may lose side keys by a fault. A master that is
+// stopped may be replaced.
+func losesFloors(name string) bool {
+	return slices.Contains([]string{"evict", "flush", "server-restart", "server-stop", "failover", killing}, name)
+}
+
 func upTo(random *rand.Rand, ms int) time.Duration {
 	return time.Duration(random.IntN(ms)) * time.Millisecond
 }

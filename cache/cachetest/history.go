@@ -14,7 +14,7 @@ type Op struct {
 	Write      bool  // the source has Version, and every older one was invalidated, acknowledged at End
 	Version    int64 // what was written or read
 	Start, End time.Duration
-	Source     string // of a read: memory, redis, shared, load
+	Source     string // of a read: memory, redis, shared, load, or batch for one of GetMany
 }
 
 // Stale is a read that gave an older version than the promise allows.

@@ -95,6 +95,7 @@ func TestExplorationsThatMakeNoSense(t *testing.T) {
 		{Faults: []string{"cut", "none"}},
 		{Faults: []string{""}},
 		{Topology: TLS, Faults: []string{"failover"}},
+		{Lag: true, Faults: []string{"cut", "flush"}},
 	} {
 		if _, err := Explore(t.Context(), t, x); err == nil {
 			t.Errorf("%+v passes", x)
@@ -102,6 +103,12 @@ func TestExplorationsThatMakeNoSense(t *testing.T) {
 	}
 	x, err := Exploration{Topology: Cluster}.resolve()
 	if err != nil || !slices.Equal(x.Faults, FaultNames()) {
+		t.Errorf("%+v, %v", x, err)
+	}
+	if x, err = (Exploration{Lag: true}).resolve(); err != nil || len(x.Faults) == 0 || slices.ContainsFunc(x.Faults, losesFloors) {
+		t.Errorf("%+v, %v", x, err)
+	}
+	if x, err = (Exploration{Faults: []string{"stall", "cut", "stall"}}).resolve(); err != nil || !slices.Equal(x.Faults, []string{"cut", "stall"}) {
 		t.Errorf("%+v, %v", x, err)
 	}
 	if x, err = (Exploration{Faults: []string{"none"}}).resolve(); err != nil || len(x.Faults) != 0 {

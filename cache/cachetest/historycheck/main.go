@@ -95,7 +95,7 @@ func parse(args []string, errs io.Writer) (cachetest.Exploration, error) {
 	flags.IntVar(&x.Workers, "workers", 3, "clients of each engine")
 	flags.IntVar(&x.Keys, "keys", 6, "keys")
 	flags.Uint64Var(&x.Seed, "seed", uint64(time.Now().UnixNano()), "of the random choices")
-	flags.BoolVar(&x.Lag, "lag", false, "let the source lag behind itself (choose faults that don't empty Redis)")
+	flags.BoolVar(&x.Lag, "lag", false, "let the source lag behind itself; without the faults by which Redis loses data")
 	flags.BoolVar(&x.EachFault, "each", false, "go on past the duration, for two minutes at most, until each fault has come")
 	flags.StringVar(&x.Topology, "topology", cachetest.Standalone, "of Redis: "+strings.Join(cachetest.Topologies(), ", "))
 	flags.StringVar(&promise, "promise", "acknowledged", "bounded, acknowledged or strict")
