@@ -14,11 +14,14 @@
 // One load per key, in the process and in the fleet, however many callers
 // wait; a caller that leaves doesn't end it, the last one does. Refresh before
 // expiry (XFetch), stale while refreshing (StaleFor), stale when the source
-// fails or is slow (StaleIfError). Remembered absence (NegativeTTL), TTLs with jitter, batches
-// ([Layer.GetMany]), compression, values that are filled by who produces them
+// fails or is slow (StaleIfError). Remembered absence (NegativeTTL), TTLs with
+// jitter, compression, values that are filled by who produces them
 // ([Layer.Claim]), updates in place ([Layer.Replace]), groups of entries that
 // are invalidated at once, at the cost of one key ([Engine.InvalidateGroup]).
 // One budget of bytes for the memory of all layers.
+//
+// [Layer.GetMany] is Get for many ids: the same promises for each of them, one
+// read of Redis for 256 ids, and one call of the loader for all that nobody has.
 //
 // # How a fill can't undo an invalidation
 //
@@ -58,7 +61,8 @@
 //	loader fails or panics        error, or stale (StaleIfError)   the same
 //
 // And in any case: the node that invalidated doesn't serve the old value
-// again; no Get waits for Redis longer than SoftTimeout, plus once more for
+// again; no Get waits for Redis longer than SoftTimeout (a GetMany, for each
+// 256 ids, and not any more once it was not answered), plus once more for
 // the fill after a load; every key in Redis has a TTL; nothing is ever
 // scanned or flushed. Package cachetest tests all that on real servers, with
 // faults in between; its command historycheck runs it for as long as you like:

@@ -15,22 +15,26 @@ type Stats struct {
 	Layers      []LayerStats // in order of creation
 }
 
-// LayerStats are one layer's counters. A Get is one of the first four.
+// LayerStats are one layer's counters. A Get is one of the first four, and so is
+// each id of a GetMany.
 type LayerStats struct {
-	Name                                                  string
-	MemoryHits, RedisHits, Shared, Misses                 uint64 // Shared: waited for a load that another caller began
-	NegativeHits, StaleHits                               uint64 // included in the hits above
-	Loads, LoadErrors, Fills, FillsRefused, Invalidations uint64
-	RedisErrors                                           uint64
-	DecodeErrors                                          uint64 // entries in Redis that were misses because their value can't be decoded
-	CostAvoided                                           uint64 // sum of Fill.Cost over hits and Shared
-	CostPaid                                              uint64 // sum of Fill.Cost over loads
-	LoadTime                                              time.Duration
-	MemoryItems, MemoryBytes                              int64
+	Name                                  string
+	MemoryHits, RedisHits, Shared, Misses uint64 // Shared: waited for a load that another caller began
+	NegativeHits, StaleHits               uint64 // included in the hits above
+	// Loads are calls of a loader: one of a GetMany is one, however many ids.
+	Loads, LoadErrors                  uint64
+	Fills, FillsRefused, Invalidations uint64
+	RedisErrors                        uint64
+	DecodeErrors                       uint64 // entries in Redis that were misses because their value can't be decoded
+	CostAvoided                        uint64 // sum of Fill.Cost over hits and Shared
+	CostPaid                           uint64 // sum of Fill.Cost over loads
+	LoadTime                           time.Duration
+	MemoryItems, MemoryBytes           int64
 
-	// HitTimes is how long hits took to look up. Hits in Redis are all timed;
-	// of the hits in memory, where the clock would cost as much as the
-	// lookup, one in 256 is, and counts for all of them.
+	// HitTimes is how long hits took to look up. Hits in Redis are all timed,
+	// but for those that a GetMany shares with another call; of the hits in
+	// memory, where the clock would cost as much as the lookup, one in 256 is,
+	// and counts for all of them.
 	HitTimes Histogram
 	// LoadTimes is how long loads took, those that failed included.
 	LoadTimes Histogram
