@@ -95,7 +95,7 @@ func (o Options) resolve() (Options, error) {
 // over 30 days; only Name and TTL must be given.
 type LayerOptions[V any] struct {
 	Name        string        // first part of its keys: "schema" makes schema:{id}; also the metrics label
-	Version     uint16        // version of V's encoding; entries of another version are misses
+	Version     uint16        // version of V's encoding; entries of another version are misses. Read "The fine print" of the package before two are in use at once
 	TTL         time.Duration // in Redis and memory
 	Jitter      float64       // shortens each TTL by up to this fraction; default 0.1, negative for none
 	NegativeTTL time.Duration // 0: absence is not cached

@@ -47,10 +47,12 @@ func main() {
 
 func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	x, err := parse(args, errs)
-	if errors.Is(err, flag.ErrHelp) {
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exitKept
+	case errors.Is(err, errSaid):
 		return exitUnknown
-	}
-	if err != nil {
+	case err != nil:
 		fmt.Fprintln(errs, "historycheck:", err)
 		return exitUnknown
 	}
@@ -84,6 +86,9 @@ func judge(p cache.Promise, r cachetest.Report) (code int, why string) {
 	return exitKept, ""
 }
 
+// errSaid is an error of which the user has been told.
+var errSaid = errors.New("it has been said")
+
 // parse reads the flags. Each has a default, so none may be zero.
 func parse(args []string, errs io.Writer) (cachetest.Exploration, error) {
 	x := cachetest.Exploration{}
@@ -100,8 +105,10 @@ func parse(args []string, errs io.Writer) (cachetest.Exploration, error) {
 	flags.StringVar(&x.Topology, "topology", cachetest.Standalone, "of Redis: "+strings.Join(cachetest.Topologies(), ", "))
 	flags.StringVar(&promise, "promise", "acknowledged", "bounded, acknowledged or strict")
 	flags.StringVar(&faults, "faults", "", "comma-separated: "+strings.Join(cachetest.FaultNames(), ", ")+", or none (default all)")
-	if err := flags.Parse(args); err != nil {
-		return x, errors.Join(flag.ErrHelp, err) // it has been said
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return x, err
+	} else if err != nil {
+		return x, errSaid
 	}
 	if flags.NArg() > 0 {
 		return x, fmt.Errorf("%q is no flag", flags.Arg(0))

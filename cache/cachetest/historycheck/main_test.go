@@ -35,6 +35,14 @@ func TestFlagsThatMakeNoSense(t *testing.T) {
 	}
 }
 
+func TestHelpIsNoError(t *testing.T) {
+	t.Parallel()
+	var errs strings.Builder
+	if code := run(t.Context(), []string{"-h"}, io.Discard, &errs); code != exitKept || !strings.Contains(errs.String(), "-promise") {
+		t.Errorf("exit %d, %s", code, errs.String())
+	}
+}
+
 // A run that saw nothing is not taken for one that found nothing.
 func TestTooLittleIsNoProof(t *testing.T) {
 	t.Parallel()
