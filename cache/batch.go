@@ -290,7 +290,9 @@ func (b *batch) endRead(got manyRead) (due []*member) {
 				continue
 			}
 			now := e.now()
-			l.stats.hitTimes.record(time.Duration(now - got.asked))
+			if !m.call.uncounted {
+				l.stats.hitTimes.record(time.Duration(now - got.asked))
+			}
 			b.land(m, it, FromRedis, nil)
 			if now >= it.fresh || early(it, now) {
 				due = append(due, m)

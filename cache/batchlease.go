@@ -161,7 +161,9 @@ func (b *batch) askSome(ms []*member, r *round) {
 			if m.waited {
 				b.land(m, it, FromShared, nil)
 			} else {
-				l.stats.hitTimes.record(time.Duration(e.now() - asked))
+				if !m.call.uncounted {
+					l.stats.hitTimes.record(time.Duration(e.now() - asked))
+				}
 				b.land(m, it, FromRedis, nil)
 			}
 		case m.background: // someone else is at it

@@ -14,8 +14,9 @@
 // One load per key, in the process and in the fleet, however many callers
 // wait; a caller that leaves doesn't end it, the last one does. Refresh before
 // expiry (XFetch), stale while refreshing (StaleFor), stale when the source
-// fails or is slow (StaleIfError). Remembered absence (NegativeTTL), TTLs with
-// jitter, compression, values that are filled by who produces them
+// fails or is slow (StaleIfError, LoadSoftTimeout, LoadTimeout). Absence is
+// remembered (NegativeTTL) or not; in any case an entry goes when its source
+// says that it is gone. TTLs with jitter, compression, values that are filled by who produces them
 // ([Layer.Claim]), updates in place ([Layer.Replace]), groups of entries that
 // are invalidated at once, at the cost of one key ([Engine.InvalidateGroup]).
 // One budget of bytes for the memory of all layers.

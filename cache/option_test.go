@@ -128,7 +128,7 @@ func TestUncounted(t *testing.T) {
 	memory := open(t, cache.Options{})
 	alone := layer(t, memory, cache.LayerOptions[string]{NegativeTTL: time.Hour})
 	load := loads("v", cache.Fill{Cost: 5})
-	for _, id := range []string{"a", "b", "c", "d"} {
+	for _, id := range []string{"a", "b", "c", "d", "f"} {
 		if _, err := writer.Get(t.Context(), id, load); err != nil {
 			t.Fatal(err)
 		}
@@ -141,6 +141,12 @@ func TestUncounted(t *testing.T) {
 			}
 			if en, err := l.Lookup(t.Context(), "b", load, u); en.Value != "v" || err != nil {
 				t.Fatal(en, err)
+			}
+			values, err := l.GetMany(t.Context(), []string{"a", "d", "e"}, func(_ context.Context, ids []string, _ map[string]*cache.Fill) (map[string]string, error) {
+				return map[string]string{ids[0]: "v"}, nil
+			}, u)
+			if values["a"] != "v" || err != nil {
+				t.Fatal(values, err)
 			}
 			l.Peek(t.Context(), "c", u)
 			l.Peek(t.Context(), "none", u)
@@ -164,7 +170,7 @@ func TestUncounted(t *testing.T) {
 	}
 	// And the same calls without it are counted.
 	_, _ = l.Get(t.Context(), "a", load)
-	_, _ = l.Lookup(t.Context(), "d", load)
+	_, _ = l.Lookup(t.Context(), "f", load)
 	if s := e.Stats().Layers[0]; s.MemoryHits != 1 || s.RedisHits != 1 || s.CostAvoided != 10 {
 		t.Errorf("%d and %d hits, %d avoided", s.MemoryHits, s.RedisHits, s.CostAvoided)
 	}

@@ -124,7 +124,8 @@ type LayerOptions[V any] struct {
 	LoadWait time.Duration
 	// LoadTimeout ends the context of a load, which has failed then: who waits
 	// for it gets an error that wraps context.DeadlineExceeded, or what is
-	// stale, even if the loader doesn't heed its context. 0: never.
+	// stale, even if the loader doesn't heed its context. Such a loader goes on
+	// beside the next one, for nothing, and Close waits for it. 0: never.
 	LoadTimeout time.Duration
 	// LoadSoftTimeout is how long a caller waits for a load while there is
 	// something that StaleIfError allows: then it gets that, and the load goes

@@ -271,3 +271,52 @@ func TestLoadTimeoutKeepsPanics(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// GetMany falls back for each id as Get does.
+func TestGetManyFallsBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := open(t, cache.Options{})
+		l := layer(t, e, cache.LayerOptions[string]{
+			TTL: time.Minute, StaleIfError: time.Hour, Jitter: -1, LoadSoftTimeout: time.Second,
+		})
+		get := func(value string, took time.Duration, load cache.BatchLoader[string]) {
+			t.Helper()
+			began := time.Now()
+			got, err := l.GetMany(t.Context(), []string{"a", "b"}, load)
+			if err != nil || len(got) != 2 || got["a"] != value || got["b"] != value {
+				t.Fatalf("%v, %v; want %s", got, err, value)
+			}
+			if d := time.Since(began); d != took {
+				t.Errorf("after %v, want %v", d, took)
+			}
+		}
+		bring := func(value string, after time.Duration) cache.BatchLoader[string] {
+			return func(_ context.Context, ids []string, _ map[string]*cache.Fill) (map[string]string, error) {
+				time.Sleep(after)
+				values := make(map[string]string)
+				for _, id := range ids {
+					values[id] = value
+				}
+				return values, nil
+			}
+		}
+		calls := 0
+		fail := func(context.Context, []string, map[string]*cache.Fill) (map[string]string, error) {
+			calls++
+			return nil, errors.New("the source is down")
+		}
+		get("one", 0, bring("one", 0))
+		time.Sleep(2 * time.Minute)
+		get("one", 0, fail)
+		get("one", 0, fail)
+		if calls != 1 {
+			t.Errorf("%d loads within a second, of a source that is down", calls)
+		}
+		time.Sleep(2 * time.Second)
+		get("one", time.Second, bring("two", 5*time.Second))
+		time.Sleep(10 * time.Second)
+		get("two", 0, fail)
+		_ = e.Close()
+	})
+}
