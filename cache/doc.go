@@ -23,6 +23,7 @@
 //
 // [Layer.GetMany] is Get for many ids: the same promises for each of them, one
 // read of Redis for 256 ids, and one call of the loader for all that nobody has.
+// [Layer.InvalidateMany] tells Redis, and waits for other nodes, once for all.
 //
 // # How a fill can't undo an invalidation
 //

@@ -12,10 +12,10 @@ import (
 // errand is an invalidation on its way to Redis. Once sent, it goes on to its
 // end, within the hard timeout, whether or not somebody waits for it.
 type errand struct {
-	do    func(context.Context, rueidis.Client) (told, error)
-	queue func()     // keeps it for when Redis is back
-	after func(told) // what this node has must follow, now that Redis was told, or is away
-	entry string     // for the fleet's log
+	do      func(context.Context, rueidis.Client) (told, error)
+	queue   func()     // keeps it for when Redis is back
+	after   func(told) // what this node has must follow, now that Redis was told, or is away
+	entries []string   // for the fleet's log
 }
 
 // told is what Redis answered.
@@ -48,7 +48,7 @@ func (r *remote) send(ctx context.Context, rec *Receipt, promise Promise, x erra
 	case promise == Acknowledged && end.mute != nil:
 		rec.Nodes = max(rec.Nodes, 2) // Redis went away meanwhile: nobody knows who else is there
 	case promise == Acknowledged:
-		rec.Nodes, rec.Acknowledged, err = r.fleet.await(ctx, x.entry, end.announced)
+		rec.Nodes, rec.Acknowledged, err = r.fleet.await(ctx, x.entries, end.announced)
 	}
 	return end.stored, err
 }
@@ -99,7 +99,7 @@ func (r *remote) carry(ctx context.Context, x errand, announce bool) (end errand
 		// to it, because the invalidation comes from itself.
 		x.after(end.told)
 		if end.remote && announce {
-			end.announced, end.mute = r.announce(ctx, x.entry)
+			end.announced, end.mute = r.announce(ctx, x.entries)
 		}
 		return nil
 	})

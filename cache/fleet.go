@@ -130,7 +130,7 @@ const (
 	logGroup = "g:"
 )
 
-// await waits until all nodes have carried out an entry that was announced. It
+// await waits until all nodes have carried out what was announced. It
 // gives the live nodes and how many of them, this one included, have carried
 // it out or have no lease any more. An error is that of ctx, or that the engine
 // was closed; that Redis went away meanwhile is none.
@@ -140,14 +140,14 @@ const (
 // of that wait can tell that nobody is there. A node that is cut off from Redis
 // and holds a lease of a registry that was lost can't be heard, and a registry
 // that was lost looks like the first one ever.
-func (f *fleet) await(ctx context.Context, entry string, a announced) (nodes, acknowledged int, err error) {
+func (f *fleet) await(ctx context.Context, entries []string, a announced) (nodes, acknowledged int, err error) {
 	r := f.remote
 	others, pause := 0, 200*time.Microsecond
 	for until := r.engine.now() + int64(2*memoryLease); ; {
 		var s standing
 		err = r.within(ctx, func(ctx context.Context) (err error) {
 			if s, err = r.standing(ctx, a); err == nil && s.gone {
-				a, err = r.announce(ctx, entry)
+				a, err = r.announce(ctx, entries)
 			}
 			return err
 		})

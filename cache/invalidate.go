@@ -64,9 +64,9 @@ func (l *layer) invalidate(ctx context.Context, id string, version int64, promis
 				t.floor, err = r.invalidate(ctx, c, l.key(id), version, version == 0)
 				return t, err
 			},
-			queue: func() { r.missed.addKey(key, version) },
-			after: func(told) { e.drop(key) },
-			entry: logKey + l.key(id),
+			queue:   func() { r.missed.addKey(key, version) },
+			after:   func(told) { e.drop(key) },
+			entries: []string{logKey + l.key(id)},
 		})
 	}
 	rec.Elapsed = time.Since(began)
@@ -114,10 +114,10 @@ func (e *Engine) invalidateGroup(ctx context.Context, group string, promise Prom
 	var err error
 	if r := e.remote; r != nil {
 		_, err = r.send(ctx, &rec, promise, errand{
-			do:    func(ctx context.Context, c rueidis.Client) (told, error) { return told{}, r.bump(ctx, c, group) },
-			queue: func() { r.missed.addGroup(group) },
-			after: func(told) { e.gens.kill(group) },
-			entry: logGroup + group,
+			do:      func(ctx context.Context, c rueidis.Client) (told, error) { return told{}, r.bump(ctx, c, group) },
+			queue:   func() { r.missed.addGroup(group) },
+			after:   func(told) { e.gens.kill(group) },
+			entries: []string{logGroup + group},
 		})
 	}
 	rec.Elapsed = time.Since(began)

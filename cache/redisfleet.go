@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/redis/rueidis"
@@ -62,16 +63,16 @@ redis.call('PEXPIRE', KEYS[2], ARGV[4])
 return {1, lease > now and 0 or 1, 0, seq, live}
 `)
 
-	// fleetAnnounceScript gives the entry's number. ARGV: entry, channel, log
-	// length, ms to keep.
+	// fleetAnnounceScript gives {number of the last entry, since}. ARGV: channel,
+	// number of entries, log length, ms to keep, entries.
 	fleetAnnounceScript = rueidis.NewLuaScript(fleetNow + fleetOwn + `
 redis.call('HSETNX', KEYS[1], 'since', now)
-local seq = redis.call('HINCRBY', KEYS[1], 'seq', 1)
-redis.call('RPUSH', KEYS[2], ARGV[1])
+local seq = redis.call('HINCRBY', KEYS[1], 'seq', ARGV[2])
+redis.call('RPUSH', KEYS[2], unpack(ARGV, 5))
 redis.call('LTRIM', KEYS[2], -ARGV[3], -1)
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 redis.call('PEXPIRE', KEYS[2], ARGV[4])
-redis.call('PUBLISH', ARGV[2], seq)
+redis.call('PUBLISH', ARGV[1], seq)
 return {seq, redis.call('HGET', KEYS[1], 'since')}
 `)
 
@@ -166,26 +167,33 @@ func (r *remote) renewFleet(ctx context.Context, cursor int64) (reply fleetReply
 	return reply, nil
 }
 
-// announced is an entry of the log, in one incarnation of the registry.
+// announced is the last of some entries of the log, in one incarnation of the registry.
 type announced struct {
 	seq   int64
 	since string
 }
 
-func (r *remote) announce(ctx context.Context, entry string) (a announced, err error) {
-	m, err := r.scriptKeys(ctx, fleetAnnounceScript, r.fleetKeys(), entry, r.fleetChannel(), strconv.Itoa(logLength), fleetKept)
-	if err != nil {
-		return a, err
+// announce adds entries to the log. A node that is further behind than the log
+// is long forgets everything.
+func (r *remote) announce(ctx context.Context, entries []string) (a announced, err error) {
+	for some := range slices.Chunk(entries, logLength/2) {
+		args := append([]string{r.fleetChannel(), strconv.Itoa(len(some)), strconv.Itoa(logLength), fleetKept}, some...)
+		m, err := r.scriptKeys(ctx, fleetAnnounceScript, r.fleetKeys(), args...)
+		if err != nil {
+			return a, err
+		}
+		reply, err := m.ToArray()
+		if err != nil || len(reply) != 2 {
+			return a, fmt.Errorf("cache: fleet reply: %w", err)
+		}
+		if a.seq, err = reply[0].AsInt64(); err != nil {
+			return a, err
+		}
+		if a.since, err = reply[1].ToString(); err != nil {
+			return a, err
+		}
 	}
-	reply, err := m.ToArray()
-	if err != nil || len(reply) != 2 {
-		return a, fmt.Errorf("cache: fleet reply: %w", err)
-	}
-	if a.seq, err = reply[0].AsInt64(); err != nil {
-		return a, err
-	}
-	a.since, err = reply[1].ToString()
-	return a, err
+	return a, nil
 }
 
 // standing is who has carried out an entry.

@@ -112,7 +112,7 @@ func (r *remote) checkMany(ctx context.Context, keys, groups []string) (marks []
 	}
 	for i, result := range r.doMany(ctx, c, commands) {
 		s, err := result.ToString()
-		if err != nil && !rueidis.IsRedisNil(err) {
+		if err != nil && !rueidis.IsRedisNil(err) && !foreign(err) {
 			return nil, nil, err
 		}
 		if i < len(keys) {

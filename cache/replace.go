@@ -98,7 +98,7 @@ func (l *layer) exchange(key memKey, old int64, it *item, sealed []byte, ttl tim
 			l.note(key.id, ttl)
 			l.stats.fills.Add(1)
 		},
-		entry: logKey + full,
+		entries: []string{logKey + full},
 	}
 }
 

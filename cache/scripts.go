@@ -48,7 +48,7 @@ return 1
 	// invalidateScript voids the lease, removes the value unless it is new
 	// enough, and raises the floor. It gives the floor now in force, "" for
 	// none. ARGV: version ("" for none), floor ms, "1" to remove in any case.
-	invalidateScript = rueidis.NewLuaScript(stringOf + versionOf + `
+	invalidateScript, invalidateBatch = newScripts(stringOf + versionOf + `
 redis.call('DEL', KEYS[2])
 if ARGV[3] == '1' or version(redis.pcall('GETRANGE', KEYS[1], 0, 13)) < ARGV[1] then
   redis.call('UNLINK', KEYS[1])

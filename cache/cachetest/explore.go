@@ -204,6 +204,8 @@ func (r *run) write(ctx context.Context, l *cache.Layer[int64], id string, k int
 		receipt, err = l.Engine().Clear(ctx, promise)
 	case way >= 6:
 		receipt, err = l.Engine().InvalidateGroup(ctx, "group"+strconv.Itoa(k%2), promise)
+	case way == 5:
+		receipt, err = l.InvalidateMany(ctx, []string{"another", id, "a third"}, promise)
 	case k%2 == 1:
 		receipt, err = l.Invalidate(ctx, id, v, promise)
 	default:
