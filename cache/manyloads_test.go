@@ -117,16 +117,22 @@ func TestGetManyTimesOut(t *testing.T) {
 func TestGetManyTakesOver(t *testing.T) {
 	t.Parallel()
 	srv := redistest.Start(t)
-	_, a := node(t, srv.URL(), soft)
-	_, b := node(t, srv.URL(), soft)
-	ids, s := numbered("", 300), newGated()
+	_, a := node(t, srv.URL(), soft, func(o *cache.Options, _ *cache.LayerOptions[string]) { o.LeaseTTL = time.Hour })
+	_, b := node(t, srv.URL(), soft, func(_ *cache.Options, o *cache.LayerOptions[string]) { o.LoadWait = time.Hour })
+	ids := numbered("", 300)
 	ctx, leave := context.WithCancel(t.Context())
-	left := make(chan struct{})
+	began, release, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	ended := false
 	go func() {
 		defer close(left)
-		_, _ = a.GetMany(ctx, ids, s.load)
+		_, _ = a.GetMany(ctx, ids, func(ctx context.Context, _ []string, _ map[string]*cache.Fill) (map[string]string, error) {
+			close(began)
+			<-release // and doesn't heed its context
+			ended = ctx.Err() != nil
+			return nil, ctx.Err()
+		})
 	}()
-	<-s.began
+	<-began
 	var calls atomic.Int64
 	done := make(chan error, 1)
 	go func() {
@@ -144,18 +150,72 @@ func TestGetManyTakesOver(t *testing.T) {
 		done <- err
 	}()
 	eventually(t, "the other waits", func() bool { _, ok := b.Peek(t.Context(), "first"); return ok })
-	leave() // the leases are given back
+	leave() // the leases are given back, though the loader goes on
 	<-left
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	if s.ended.Load() != 1 {
-		t.Error("the load that nobody waits for goes on")
+	close(release)
+	_ = a.Engine().Close() // waits for it
+	if !ended {
+		t.Error("nobody waited, and the load was not told")
 	}
 	// One for what nobody had, and as many as there were times when leases came
 	// free: batches, and not ids.
 	t.Logf("%d loads", calls.Load())
 	if n := calls.Load(); n > 50 {
 		t.Error("ids are loaded one by one")
+	}
+}
+
+// What another program has put under one of the keys costs its own load, once,
+// and not those of the others.
+func TestGetManyMakesRoom(t *testing.T) {
+	t.Parallel()
+	for _, promise := range []cache.Promise{cache.Bounded, cache.Strict} {
+		t.Run(promise.String(), func(t *testing.T) {
+			t.Parallel()
+			srv := redistest.Start(t)
+			_, l := node(t, srv.URL(), soft, promising(promise))
+			ids := numbered("", 300)
+			var first, again, none tally
+			got, err := l.GetMany(t.Context(), ids, first.load)
+			all(t, ids, got, err)
+			do(t, srv, "DEL", "thing:3")
+			do(t, srv, "RPUSH", "thing:3", "foreign")
+			eventually(t, "this node knows", func() bool {
+				got, err = l.GetMany(t.Context(), ids, again.load)
+				all(t, ids, got, err)
+				return again.calls.Load() > 0
+			})
+			again.want(t, 1, 1)
+			got, err = l.GetMany(t.Context(), ids, none.load)
+			all(t, ids, got, err)
+			none.want(t, 0, 0)
+		})
+	}
+}
+
+// Generations outlive the entries that batches fill.
+func TestGetManyProlongsGenerations(t *testing.T) {
+	t.Parallel()
+	srv := redistest.Start(t)
+	_, l := node(t, srv.URL(), soft, func(_ *cache.Options, o *cache.LayerOptions[string]) { o.TTL = 48 * time.Hour })
+	ids := numbered("", 300)
+	var s tally
+	got, err := l.GetMany(t.Context(), ids, s.load, cache.InGroup("g"))
+	all(t, ids, got, err)
+	left := func(key string) int64 {
+		m, err := srv.Do("PTTL", key)
+		n, err2 := m.AsInt64()
+		if err != nil || err2 != nil || n <= 0 {
+			t.Fatal(key, n, err, err2)
+		}
+		return n
+	}
+	for _, id := range ids[:20] {
+		if entry, generation := left(l.Key(id)), left("gen:g"); generation < entry {
+			t.Fatalf("%s lasts %d ms, its generation %d ms", id, entry, generation)
+		}
 	}
 }
