@@ -105,7 +105,7 @@ func (e *Engine) generation(_ context.Context, group string) (t token, lasts int
 }
 
 // Close refuses new work and waits for loads and calls under way; idempotent.
-// Refreshes that nobody waits for are cancelled, and who waits for other nodes
+// Loads that nobody waits for are cancelled, and who waits for other nodes
 // to acknowledge an invalidation gets ErrClosed. It doesn't wait for leases:
 // Fill does nothing after Close.
 func (e *Engine) Close() error {
@@ -127,14 +127,12 @@ func (e *Engine) Close() error {
 	return nil
 }
 
-// dismiss cancels a refresh that nobody waits for.
+// dismiss cancels a load that nobody waits for, when the engine is closed.
 func (m *memory) dismiss(f *flight) {
 	s := m.shard(f.key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if f.waiters <= 1 { // who started it doesn't wait, and never leaves
-		f.cancel()
-	}
+	f.dismissIfClosing()
 }
 
 // connected says whether Redis is asked at the moment.
