@@ -133,6 +133,39 @@ func TestGatherBehindAHungServer(t *testing.T) {
 	}
 }
 
+// Who follows has more time for Redis than others: they don't wait for him, nor
+// does he give up with them.
+func TestFollowersAreNotGathered(t *testing.T) {
+	t.Parallel()
+	e, c := gathering(t, RedisOptions{URL: redistest.Start(t).URL()})
+	nonce := loadNonce()
+	if err := c.Do(t.Context(), c.B().Set().Key(e.remote.leaseKey("k")).Value(nonce.String()).Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
+	g := &e.remote.gather
+	g.mu.Lock()
+	g.busy = gatherHands // as if so many commands were under way
+	g.mu.Unlock()
+	type answer struct {
+		holder token
+		err    error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		holder, err := e.remote.leaseHolder(t.Context(), "k")
+		answered <- answer{holder, err}
+	}()
+	select {
+	case got := <-answered:
+		if got.holder != nonce || got.err != nil {
+			t.Errorf("%+v", got)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("queued")
+		g.handOver()
+	}
+}
+
 // commandCalls gives how often each command was called.
 func commandCalls(t *testing.T, c rueidis.Client) map[string]int {
 	t.Helper()

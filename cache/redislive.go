@@ -89,9 +89,14 @@ func (r *remote) publish(ctx context.Context, key string, nonce token, kind stri
 	return n == 1, err
 }
 
-// leaseHolder gives the nonce of the lease on a key, 0 when there is none.
+// leaseHolder gives the nonce of the lease on a key, 0 when there is none. It
+// isn't gathered with other reads: it may take longer than they.
 func (r *remote) leaseHolder(ctx context.Context, key string) (token, error) {
-	b, err := r.get(ctx, r.leaseKey(key))
+	c, ok := r.client()
+	if !ok {
+		return 0, errAway
+	}
+	b, err := r.getAlone(ctx, c, r.leaseKey(key))
 	return parseToken(string(b)), err
 }
 
