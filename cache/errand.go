@@ -85,15 +85,9 @@ func (r *remote) carry(ctx context.Context, x errand, announce bool) (end errand
 		if c, ok := r.client(); ok {
 			end.told, err = x.do(ctx, c)
 		}
-		switch {
-		case err == nil:
-			end.remote = true
-		case errors.Is(err, errAway):
+		if end.remote = err == nil; err != nil {
 			x.queue()
-			r.wake()
-		default:
-			x.queue()
-			r.trip(err)
+			r.trip(err) // also when it was away: it may be back since, and nothing replayed this
 		}
 		// What this node has read since it dropped what it had is not pushed
 		// to it, because the invalidation comes from itself.

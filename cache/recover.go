@@ -157,9 +157,15 @@ func (r *remote) replay(ctx context.Context, c rueidis.Client) error {
 		}
 		return err
 	}
+	giveBack := func() {
+		r.missed.giveBack(keys, groups)
+		if refused != nil {
+			r.missed.addGroup(groupAll)
+		}
+	}
 	for g := range groups {
 		if err := again(func(ctx context.Context) error { return r.bump(ctx, c, g) }); err != nil {
-			r.missed.giveBack(keys, groups)
+			giveBack()
 			return err
 		}
 		delete(groups, g)
@@ -170,7 +176,7 @@ func (r *remote) replay(ctx context.Context, c rueidis.Client) error {
 			return err
 		})
 		if err != nil {
-			r.missed.giveBack(keys, groups)
+			giveBack()
 			return err
 		}
 		delete(keys, k)

@@ -32,6 +32,7 @@ var (
 	// nodes, entries...}. ARGV: node, cursor, lease ms, ms to keep.
 	fleetRenewScript = rueidis.NewLuaScript(fleetNow + fleetOwn + `
 redis.call('HSETNX', KEYS[1], 'since', now)
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
 local seq = tonumber(redis.call('HGET', KEYS[1], 'seq') or '0')
 local cursor = tonumber(ARGV[2])
 if cursor ~= seq then
