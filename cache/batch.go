@@ -104,7 +104,7 @@ func (b *batch) run() {
 	for _, m := range rest {
 		e.loading(m.flight, m.leave)
 	}
-	if len(rest) > 0 && rest[0].background {
+	if len(rest) > 0 && (rest[0].background || b.layer.loadSoftTimeout > 0) {
 		stop := context.AfterFunc(e.closing, func() {
 			for _, m := range b.members {
 				e.dismiss(m.flight)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/dejahq/deja/cache"
@@ -104,6 +105,38 @@ func TestCloseEndsRefreshes(t *testing.T) {
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Fatal("the refresh went on:", err)
 	}
+}
+
+// All who waited for a load have got something stale instead, and left: Close
+// doesn't wait for it either.
+func TestCloseEndsLoadsThatAllHaveLeft(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := open(t, cache.Options{})
+		l := layer(t, e, cache.LayerOptions[string]{TTL: time.Minute, StaleIfError: time.Hour, LoadSoftTimeout: time.Second, Jitter: -1})
+		for _, id := range []string{"one", "many"} {
+			v, err := l.Get(t.Context(), id, func(context.Context, *cache.Fill) (string, error) { return "old", nil })
+			want(t, v, err, "old")
+		}
+		time.Sleep(2 * time.Minute)
+		hangs := func(ctx context.Context) error {
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Hour):
+				t.Error("the load went on")
+			}
+			return context.Cause(ctx)
+		}
+		v, err := l.Get(t.Context(), "one", func(ctx context.Context, _ *cache.Fill) (string, error) { return "", hangs(ctx) })
+		want(t, v, err, "old")
+		values, err := l.GetMany(t.Context(), []string{"many"}, func(ctx context.Context, _ []string, _ map[string]*cache.Fill) (map[string]string, error) {
+			return nil, hangs(ctx)
+		})
+		want(t, values["many"], err, "old")
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
 }
 
 // Who waits for other nodes to acknowledge an invalidation is told that the

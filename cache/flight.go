@@ -18,6 +18,7 @@ type flight struct {
 	began     int64              // the load; 0: not yet
 	cancel    context.CancelFunc // of the load; nil until it begins
 	abandoned bool               // all waiters left
+	parted    bool               // waiters left who want it to go on
 
 	done   chan struct{} // closed when the fields below are set; nil until somebody waits
 	item   *item
@@ -110,11 +111,34 @@ func (m *memory) leave(f *flight) {
 	s := m.shard(f.key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if f.waiters--; f.waiters == 0 && !f.background {
+	if f.waiters--; f.waiters == 0 && !f.background && !f.parted {
 		f.abandoned = true
 		if f.cancel != nil {
 			f.cancel()
 		}
+	}
+	f.dismissIfClosing()
+}
+
+// part is leave for who wants the load to go on.
+func (m *memory) part(f *flight) {
+	s := m.shard(f.key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f.waiters--
+	f.parted = true
+	f.dismissIfClosing()
+}
+
+// dismissIfClosing cancels a load that nobody waits for any more, once the
+// engine is being closed. The caller holds the lock.
+func (f *flight) dismissIfClosing() {
+	own := 0
+	if f.background {
+		own = 1 // who started it doesn't wait, and never leaves
+	}
+	if f.cancel != nil && f.waiters <= own && (f.background || f.parted) && f.key.layer.engine.closing.Err() != nil {
+		f.cancel()
 	}
 }
 

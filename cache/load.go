@@ -55,7 +55,7 @@ func (l *layer) fly(ctx context.Context, f *flight, g grant, load loader) {
 	go func() {
 		defer e.work.Done()
 		defer cancel()
-		if f.background {
+		if f.background || l.loadSoftTimeout > 0 {
 			stop := context.AfterFunc(e.closing, func() { e.dismiss(f) })
 			defer stop()
 		}

@@ -30,7 +30,11 @@ func (m *memory) standIn(w *watch) (*item, Source) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	it, l := w.stale, w.key.layer
-	if it == nil || w.void || w.epoch != m.epoch.Load() || !w.based() || l.engine.now() >= l.usable(it) {
+	if it == nil || w.void || w.epoch != m.epoch.Load() || !w.based() || !it.current(l.engine) {
+		return nil, ""
+	}
+	// What Redis gave for this very flight may outlive MemoryTTL.
+	if now := l.engine.now(); now >= l.usable(it) || w.staleFrom == FromMemory && now >= it.kept {
 		return nil, ""
 	}
 	return it, w.staleFrom
@@ -85,10 +89,16 @@ func (l *layer) await(ctx context.Context, f *flight, c *call, arrival uint64) (
 		return nil, "", e.await(ctx, f)
 	case <-soft.C:
 	}
+	select {
+	case <-f.done: // both: prefer the answer
+		return nil, "", true
+	default:
+	}
 	it, source = e.standIn(&f.watch)
 	// A flight that began before a strict caller came may have asked Redis
 	// before that.
 	if it != nil && c.accepts(e, it) && (!c.strict || f.call.strict && f.seq > arrival) {
+		e.part(f)
 		return it, source, true
 	}
 	return nil, "", e.await(ctx, f)

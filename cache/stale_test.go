@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -189,6 +190,69 @@ func TestPutOffsAreOfTheirKeys(t *testing.T) {
 		}
 		if n := down.calls.Load(); n != keys {
 			t.Errorf("%d keys were refreshed, of %d", n, keys)
+		}
+		_ = e.Close()
+	})
+}
+
+// A load that began before a group was invalidated, and fails after that, must
+// not bring back what was in the group: not to who has waited for it since
+// before, and not to who comes later.
+func TestStaleDoesNotOutliveItsGroup(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := open(t, cache.Options{})
+		l := layer(t, e, cache.LayerOptions[string]{TTL: time.Minute, StaleIfError: time.Hour, Jitter: -1})
+		g := cache.InGroup("g")
+		v, err := l.Get(t.Context(), "a", loads("old", cache.Fill{}), g)
+		want(t, v, err, "old")
+		time.Sleep(2 * time.Minute)
+		_, ok, lease := l.Claim(t.Context(), "a", g) // holds up the loads
+		if ok || !lease.Held() {
+			t.Fatal("not claimed")
+		}
+		var down downed
+		var callers sync.WaitGroup
+		get := func() {
+			callers.Go(func() {
+				if v, err := l.Get(t.Context(), "a", down.load, g); err == nil {
+					t.Errorf("%q after its group was invalidated", v)
+				}
+			})
+			synctest.Wait()
+		}
+		get()
+		if _, err := e.InvalidateGroup(t.Context(), "g"); err != nil {
+			t.Fatal(err)
+		}
+		get()
+		lease.Release(t.Context())
+		callers.Wait()
+		_ = e.Close()
+	})
+}
+
+// What memory may not serve any more doesn't stand in either, although the load
+// began while it might.
+func TestStaleDoesNotOutliveMemoryTTL(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := open(t, cache.Options{})
+		l := layer(t, e, cache.LayerOptions[string]{TTL: time.Minute, StaleIfError: time.Hour, MemoryTTL: 3 * time.Minute, Jitter: -1})
+		fails := func(after time.Duration) cache.Loader[string] {
+			return func(context.Context, *cache.Fill) (string, error) {
+				time.Sleep(after)
+				return "", errors.New("the source is down")
+			}
+		}
+		v, err := l.Get(t.Context(), "a", loads("old", cache.Fill{}))
+		want(t, v, err, "old")
+		time.Sleep(90 * time.Second)
+		v, err = l.Get(t.Context(), "a", fails(time.Minute))
+		want(t, v, err, "old")
+		time.Sleep(10 * time.Second)
+		if v, err = l.Get(t.Context(), "a", fails(time.Minute)); err == nil {
+			t.Errorf("%q after MemoryTTL", v)
 		}
 		_ = e.Close()
 	})
