@@ -105,8 +105,9 @@ func (b *batch) run() {
 		e.loading(m.flight, m.leave)
 	}
 	if len(rest) > 0 && (rest[0].background || b.layer.loadSoftTimeout > 0) {
+		loading := slices.Clone(rest)
 		stop := context.AfterFunc(e.closing, func() {
-			for _, m := range b.members {
+			for _, m := range loading {
 				e.dismiss(m.flight)
 			}
 		})
