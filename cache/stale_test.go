@@ -171,6 +171,31 @@ func TestASourceThatIsDownIsSpared(t *testing.T) {
 	}
 }
 
+// A source that is back is asked again at once.
+func TestALoadThatSucceedsEndsThePutOff(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := open(t, cache.Options{})
+		l := layer(t, e, cache.LayerOptions[string]{TTL: 100 * time.Millisecond, StaleFor: time.Hour, Jitter: -1})
+		var down downed
+		v, err := l.Get(t.Context(), "a", loads("one", cache.Fill{}))
+		want(t, v, err, "one")
+		time.Sleep(200 * time.Millisecond)
+		v, err = l.Get(t.Context(), "a", down.load)
+		want(t, v, err, "one")
+		synctest.Wait()
+		v, err = l.Get(t.Context(), "a", loads("two", cache.Fill{}), cache.Refresh())
+		want(t, v, err, "two")
+		time.Sleep(200 * time.Millisecond)
+		v, err = l.Get(t.Context(), "a", loads("three", cache.Fill{}))
+		want(t, v, err, "two")
+		synctest.Wait()
+		v, err = l.Get(t.Context(), "a", down.load)
+		want(t, v, err, "three")
+		_ = e.Close()
+	})
+}
+
 // Keys that share a slot don't spare each other's sources.
 func TestPutOffsAreOfTheirKeys(t *testing.T) {
 	t.Parallel()
