@@ -66,9 +66,13 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	}
 	wait, cancel := context.WithTimeout(ctx, o.HardTimeout)
 	defer cancel()
-	select {
-	case <-e.remote.ready:
-	case <-wait.Done():
+	// A node that joins the fleet forgets what it has, and what is under way
+	// is void. So it joins before anybody can ask it for anything.
+	for _, done := range [...]chan struct{}{e.remote.ready, e.remote.fleet.tried} {
+		select {
+		case <-done:
+		case <-wait.Done():
+		}
 	}
 	return e, nil
 }

@@ -25,6 +25,7 @@ type fleet struct {
 	size   atomic.Int64 // live nodes, as of the last renewal
 	cursor atomic.Int64 // what of the log was carried out; -1: unknown
 	kick   chan struct{}
+	tried  chan struct{} // closed when the node has tried for the first time to join
 	met    met
 }
 
@@ -60,6 +61,11 @@ func (f *fleet) run(ctx context.Context) {
 	for round := 0; ; round++ {
 		if f.remote.engine.connected() {
 			f.renew(ctx)
+			select {
+			case <-f.tried:
+			default:
+				close(f.tried)
+			}
 			if round%4 == 3 { // normally a change of master cuts connections; make sure
 				err := f.remote.within(ctx, f.remote.sameLineage)
 				switch {

@@ -21,7 +21,7 @@ func openRemote(e *Engine) error {
 		ready:  make(chan struct{}),
 	}
 	e.remote = r
-	r.fleet = fleet{remote: r, id: memberID(e.o.Node), kick: make(chan struct{}, 1)}
+	r.fleet = fleet{remote: r, id: memberID(e.o.Node), kick: make(chan struct{}, 1), tried: make(chan struct{})}
 	r.fleet.cursor.Store(-1)
 	r.soft.clock, r.soft.after = e.clock, e.o.SoftTimeout
 	r.breaker.slow, r.breaker.tell = e.o.SoftTimeout/2, r.trip
