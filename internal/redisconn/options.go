@@ -96,9 +96,9 @@ func (o Options) resolve() (target, error) {
 		t.addrs = []string{"localhost:6379"}
 	}
 	if t.network == "tcp" {
-		for _, a := range t.addrs {
-			if _, port, err := net.SplitHostPort(a); err != nil || port == "" {
-				return target{}, fmt.Errorf("%w: address %q is not host:port", ErrOptions, a)
+		for i, a := range t.addrs {
+			if _, port, err := net.SplitHostPort(a); err != nil || port == "" { // it may be a URL, with a password
+				return target{}, fmt.Errorf("%w: address %d of %d is not host:port", ErrOptions, i+1, len(t.addrs))
 			}
 		}
 	}

@@ -47,12 +47,13 @@ func TestParseRefuses(t *testing.T) {
 	for _, o := range []redisconn.Options{
 		{URL: "redis://h", Addrs: []string{"h:1"}},
 		{Addrs: []string{"h"}},
+		{Addrs: []string{"redis://u:hunter2@h:1"}},
 		{DB: -1},
 		{Name: "a b"},
 		{SentinelPassword: "x"},
 		{URL: "unix:///s", Master: "m"},
 	} {
-		if c, err := redisconn.Open(o); !errors.Is(err, redisconn.ErrOptions) {
+		if c, err := redisconn.Open(o); !errors.Is(err, redisconn.ErrOptions) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%v: %v, %v", o, c, err)
 		}
 	}
