@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -192,11 +193,12 @@ func (b *batch) read() (rest []*member) {
 			ask = append(ask, m)
 		}
 	}
-	for next := b.beginRead(&ask, batchMost); next != nil; {
+	atOnce := &b.layer.readAtOnce
+	for next := b.beginRead(&ask, atOnce.most()); next != nil; {
 		got := <-next
 		next = nil
-		if got.answered { // what comes next is on its way while this is decoded
-			next = b.beginRead(&ask, min(max(batchBytes/(got.size/len(got.members)+1), 1), batchMost))
+		if atOnce.learn(&got); got.answered { // what comes next is on its way while this is decoded
+			next = b.beginRead(&ask, atOnce.most())
 		} else {
 			for _, m := range ask {
 				m.grant.away = true
@@ -220,6 +222,26 @@ func (b *batch) read() (rest []*member) {
 	return rest
 }
 
+// atOnce is how many ids of a layer go to Redis in one read, as far as that is
+// known from what was read before; 0: not known yet. Without it, values so large
+// that as many as there may be don't come within the soft timeout would be
+// loaded by each GetMany, for ever.
+type atOnce struct{ n atomic.Int64 }
+
+func (a *atOnce) most() int { return int(cmp.Or(a.n.Load(), batchMost)) }
+
+func (a *atOnce) learn(got *manyRead) {
+	switch {
+	case got.away:
+	case !got.answered:
+		a.n.Store(int64(max(len(got.members)/2, 1)))
+	case got.size > 0:
+		a.n.Store(int64(min(max(batchBytes/(got.size/len(got.members)+1), 1), batchMost)))
+	default: // nothing was there: so much costs nothing
+		a.n.Store(int64(min(2*a.most(), batchMost)))
+	}
+}
+
 // manyRead is what came of reading some members.
 type manyRead struct {
 	members  []*member
@@ -228,6 +250,7 @@ type manyRead struct {
 	asked    int64
 	size     int // of the values together
 	answered bool
+	away     bool // Redis was not asked
 }
 
 // beginRead asks for some of the members, which it takes off; nil when there
@@ -264,7 +287,7 @@ func (b *batch) readSome(ms []*member) manyRead {
 			b.layer.stats.redisErrors.Add(1)
 		}
 	}
-	got.answered = err == nil
+	got.answered, got.away = err == nil, err == errAway
 	for i := range got.replies {
 		got.size += len(got.replies[i].value)
 		got.answered = got.answered && !unanswered(got.replies[i].err)

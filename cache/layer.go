@@ -34,10 +34,11 @@ type layer struct {
 	encode func(any) ([]byte, error)
 	decode func([]byte) (any, error)
 
-	stats   counters
-	notes   notes
-	putOffs putOffs
-	logged  seldom
+	stats      counters
+	notes      notes
+	putOffs    putOffs
+	readAtOnce atOnce // by GetMany
+	logged     seldom
 }
 
 // Loader loads a value from its source and describes it in f. Its context

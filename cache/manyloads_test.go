@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -217,5 +218,39 @@ func TestGetManyProlongsGenerations(t *testing.T) {
 		if entry, generation := left(l.Key(id)), left("gen:g"); generation < entry {
 			t.Fatalf("%s lasts %d ms, its generation %d ms", id, entry, generation)
 		}
+	}
+}
+
+// A read that didn't come within the soft timeout is followed by smaller ones:
+// it may have been too large.
+func TestGetManyReadsWhatComesInTime(t *testing.T) {
+	t.Parallel()
+	srv := redistest.Start(t)
+	reads := func() (n int) {
+		t.Helper()
+		text, err := srv.Info("commandstats", "cmdstat_mget")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fmt.Sscanf(text, "calls=%d", &n); err != nil {
+			t.Fatal(text, err)
+		}
+		return n
+	}
+	_, l := node(t, srv.URL(), patient(soonest, cache.Bounded))
+	var s tally
+	got, err := l.GetMany(t.Context(), numbered("a", 256), s.load)
+	all(t, numbered("a", 256), got, err)
+	before := reads()
+	srv.Pause()
+	resume := sync.OnceFunc(srv.Resume)
+	defer resume()
+	got, err = l.GetMany(t.Context(), numbered("b", 256), s.load)
+	all(t, numbered("b", 256), got, err)
+	resume()
+	got, err = l.GetMany(t.Context(), numbered("c", 256), s.load)
+	all(t, numbered("c", 256), got, err)
+	if n := reads() - before; n != 3 {
+		t.Errorf("%d reads, with the one that took too long", n)
 	}
 }
