@@ -152,6 +152,9 @@ func (a *Answerer) fly(ctx context.Context, f *flight, p *prepared) {
 		}
 		var answer *deja.Answer
 		if lease != nil && !lease.Held() && !p.control.NoCache && attempt < maxTakeovers {
+			// It may be this flight's own, void since an invalidation that came as
+			// it was granted: who doesn't give that back follows himself.
+			lease.Release(context.WithoutCancel(ctx))
 			answer, err = a.follow(ctx, p, func() { f.resolve(Coalesced, 0) }, readers.add)
 			if err == nil {
 				readers.complete(answer)
