@@ -117,6 +117,13 @@ func (l *layer) claim(ctx context.Context, id string, c call) (*item, Source, *r
 	if !e.reserve(&r.watch) {
 		return nil, "", nil, nil, nil
 	}
+	if e.remote == nil {
+		// Whoever had reserved the key may have filled it since the look.
+		if en, ok := e.items.GetEntry(key); ok && en.Value.current(e) && !en.Value.negative && e.now() < en.Value.fresh && c.accepts(e, en.Value) {
+			r.release()
+			return en.Value, FromMemory, nil, nil, nil
+		}
+	}
 	it, ok, err := l.claimRemote(ctx, r, &c)
 	if it != nil || !ok {
 		r.release()
